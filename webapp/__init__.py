@@ -1,0 +1,1 @@
+"""Hitchpost: connections kept alive, events forwarded in order."""

@@ -1,0 +1,1 @@
+"""What Hitchpost does, with no web framework and no queue."""

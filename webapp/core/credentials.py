@@ -1,0 +1,170 @@
+"""Credentials: the only room that seals and opens secrets.
+
+A credential's secret parts (access and refresh token; e-mail and API token; an ingest key) are one JSON object,
+sealed as a whole and bound to the row and to its connection. Plain values exist only between `open_parts` and the
+vendor call.
+"""
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp.lib.database import db_time
+from webapp.lib.ids import uuid7
+from webapp.lib.secret import Secret
+from webapp.lib.vault import Cell, Vault, new_key
+from webapp.models import Credential, CredentialKind, Install
+
+#: A refresh is due at this share of the lifetime, drawn anew each time so that crowds spread.
+_EARLIEST_SHARE, _LATEST_SHARE = 0.50, 0.67
+
+
+def make_vault_key() -> str:
+    """A fresh `id:base64` entry for HITCHPOST_VAULT_KEYS."""
+    return new_key()
+
+
+def add(
+    session: Session,
+    vault: Vault,
+    connection_id: UUID,
+    kind: CredentialKind,
+    parts: Mapping[str, Secret],
+    *,
+    scope: str = "",
+    environment_id: UUID | None = None,
+    lifetime: float | None = None,
+) -> Credential:
+    """Seal `parts` into a new row. `lifetime` in seconds schedules its refresh when a refresh token is among them."""
+    credential = Credential(
+        id=uuid7(),
+        connection_id=connection_id,
+        kind=kind,
+        scope=scope,
+        environment_id=environment_id,
+        slot=_slot(kind, scope, environment_id),
+        generation=0,
+    )
+    replace(session, vault, credential, parts, lifetime=lifetime)
+    session.add(credential)
+    return credential
+
+
+def replace(
+    session: Session,
+    vault: Vault,
+    credential: Credential,
+    parts: Mapping[str, Secret],
+    *,
+    lifetime: float | None = None,
+) -> None:
+    """Seal new `parts` into an existing row: one generation up, failures forgotten, schedule drawn anew."""
+    credential.sealed = vault.seal(_pack(parts), _cell(credential))
+    credential.key_id = vault.active
+    credential.fingerprint = next(iter(parts.values())).fingerprint()
+    credential.generation += 1
+    credential.issued_at = session.execute(select(db_time())).scalar_one()
+    credential.lease = None
+    credential.failures = 0
+    credential.refused_at = credential.words = None
+    credential.expires_at = credential.refresh_at = None
+    if lifetime is not None:
+        credential.expires_at = session.execute(select(db_time(lifetime))).scalar_one()
+        if "refresh_token" in parts:
+            due = lifetime * refresh_share()
+            credential.refresh_at = session.execute(select(db_time(due))).scalar_one()
+
+
+def refresh_share(draw: float | None = None) -> float:
+    """The share of a lifetime after which to refresh: uniform in [0.50, 0.67]. `draw` in [0, 1) replaces chance."""
+    share = random.random() if draw is None else draw  # noqa: S311 - spreading load, not keeping a secret
+    return _EARLIEST_SHARE + (_LATEST_SHARE - _EARLIEST_SHARE) * share
+
+
+def open_parts(vault: Vault, credential: Credential) -> dict[str, Secret]:
+    """The plain parts, by name; empty once wiped. Raises VaultError when the seal does not hold."""
+    if credential.sealed is None:
+        return {}
+    return _unpack(vault.open(credential.sealed, _cell(credential)))
+
+
+def find(
+    session: Session,
+    connection_id: UUID,
+    kind: CredentialKind,
+    *,
+    scope: str = "",
+    environment_id: UUID | None = None,
+) -> Credential | None:
+    """The credential in that slot, if any."""
+    slot = _slot(kind, scope, environment_id)
+    query = select(Credential).where(Credential.connection_id == connection_id, Credential.slot == slot)
+    return session.execute(query).scalar_one_or_none()
+
+
+def wipe(session: Session, connection_id: UUID) -> None:
+    """Forget every secret of a connection. The generation goes up, so that no refresh in flight brings one back."""
+    session.execute(
+        update(Credential)
+        .where(Credential.connection_id == connection_id)
+        .values(
+            sealed=None, refresh_at=None, expires_at=None, lease=None, generation=Credential.generation + 1
+        )
+    )
+
+
+def seal_for_install(vault: Vault, install: Install, parts: Mapping[str, Secret]) -> bytes:
+    """Seal a code or a pending grant into an Install."""
+    return vault.seal(_pack(parts), _install_cell(install))
+
+
+def open_for_install(vault: Vault, install: Install) -> dict[str, Secret]:
+    """What `seal_for_install` put in; empty once wiped."""
+    if install.sealed is None:
+        return {}
+    return _unpack(vault.open(install.sealed, _install_cell(install)))
+
+
+def code_digests(vault: Vault, provider: str, code: Secret) -> tuple[bytes, ...]:
+    """Keyed digests of a code: store the first, look up by any (older keys of the ring follow)."""
+    return vault.digests(f"code:{provider}", code)
+
+
+def _slot(kind: CredentialKind, scope: str, environment_id: UUID | None) -> str:
+    return f"{kind.value}:{scope}:{environment_id or ''}"
+
+
+def _cell(credential: Credential) -> Cell:
+    return Cell("credentials", credential.id, credential.connection_id, "sealed")
+
+
+def _install_cell(install: Install) -> Cell:
+    return Cell("installs", install.id, install.id, "sealed")
+
+
+def _pack(parts: Mapping[str, Secret]) -> Secret:
+    return Secret(json.dumps({name: part.reveal() for name, part in parts.items()}))
+
+
+def _unpack(packed: Secret) -> dict[str, Secret]:
+    values: dict[str, Any] = json.loads(packed.reveal())
+    return {name: Secret(value) for name, value in values.items()}
+
+
+__all__ = [
+    "add",
+    "code_digests",
+    "find",
+    "make_vault_key",
+    "open_for_install",
+    "open_parts",
+    "refresh_share",
+    "replace",
+    "seal_for_install",
+    "wipe",
+]

@@ -1,0 +1,142 @@
+"""The one tree of errors; each class says what happened, and each face maps the tree once.
+
+HitchpostError
+├── SettingsError            a setting is missing, wrong or unsafe
+├── VaultError               a sealed value could not be opened
+│   ├── KeyMissing           sealed under a key that the key ring lacks
+│   └── SealBroken           changed, moved or truncated
+├── NotFound                 no such thing, or not yours
+├── Conflict                 the state of things does not allow it
+│   └── Fenced               somebody else holds it now
+├── Forbidden                known, but not allowed
+├── Invalid                  bad input, with every fault and where it is
+├── Overloaded               not now: try again later
+└── VendorError              the vendor's answer, in its own words
+    ├── VendorUnavailable    no usable answer: network, timeout, 5xx, HTML, 3xx
+    │   └── VendorRateLimited
+    ├── VendorAnswerInvalid  an answer that fails our validator
+    ├── GrantRefused         this code or refresh token is not accepted
+    ├── ClientRefused        our own client id or secret is not accepted
+    └── AccessRefused        this access token or key is not accepted
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class HitchpostError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class SettingsError(HitchpostError):
+    """The configuration has faults."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """`faults` are whole lines that name the setting and never its value."""
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class VaultError(HitchpostError):
+    """A sealed value could not be opened."""
+
+
+class KeyMissing(VaultError):
+    """The key ring lacks the key that a sealed value names."""
+
+
+class SealBroken(VaultError):
+    """A sealed value was changed, moved or cut short."""
+
+
+class NotFound(HitchpostError):
+    """There is no such thing here."""
+
+
+class Conflict(HitchpostError):
+    """The present state does not allow this."""
+
+
+class Fenced(Conflict):
+    """Somebody else holds this now; what was under way is discarded."""
+
+
+class Forbidden(HitchpostError):
+    """This is not allowed."""
+
+
+class Overloaded(HitchpostError):
+    """Too much is waiting already; try again later."""
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 1.0) -> None:
+        """`retry_after` is in seconds."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of an input: `where` is a JSON Pointer (RFC 6901) or a field's name, `what` a sentence."""
+
+    where: str
+    what: str
+
+
+class Invalid(HitchpostError):
+    """The input has faults."""
+
+    def __init__(self, faults: Sequence[Fault], message: str | None = None) -> None:
+        super().__init__(message or "; ".join(f"{fault.where}: {fault.what}" for fault in faults[:5]))
+        self.faults = tuple(faults)
+
+
+class VendorError(HitchpostError):
+    """The vendor did not do what was asked."""
+
+    def __init__(
+        self, message: str | None = None, *, status: int | None = None, code: str | None = None
+    ) -> None:
+        """`message` may be shown: it holds the vendor's words, capped; `code` is the wire's error code if any."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class VendorUnavailable(VendorError):
+    """The vendor gave no usable answer."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        status: int | None = None,
+        sent: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        """`sent` is False only when the vendor surely never saw the request; `retry_after` is in seconds."""
+        super().__init__(message, status=status)
+        self.sent = sent
+        self.retry_after = retry_after
+
+
+class VendorRateLimited(VendorUnavailable):
+    """The vendor asks us to slow down."""
+
+
+class VendorAnswerInvalid(VendorError):
+    """The vendor's answer does not have the documented shape."""
+
+
+class GrantRefused(VendorError):
+    """The vendor does not accept this code or refresh token."""
+
+
+class ClientRefused(VendorError):
+    """The vendor does not accept our own client id or secret."""
+
+
+class AccessRefused(VendorError):
+    """The vendor does not accept this access token or key."""

@@ -1,0 +1,1 @@
+"""The ground: tools that know none of Hitchpost's nouns."""

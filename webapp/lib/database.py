@@ -1,0 +1,156 @@
+"""One door to SQLite and PostgreSQL: short transactions, one clock, the same promises on both.
+
+SQLite's own defaults lose updates, so here: WAL with synchronous=FULL, BEGIN IMMEDIATE for every write
+transaction, and one fair mutex around the writers of this process (SQLite's busy handler alone starves some).
+PostgreSQL runs at READ COMMITTED with synchronous_commit on; correctness rests on row locks and unique keys.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, FunctionElement, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import literal
+
+from webapp.lib import clock
+from webapp.lib.times import SQLITE_FORMAT, UTCDateTime
+
+_POSTGRES_SESSION = (
+    "-c idle_in_transaction_session_timeout=30s -c statement_timeout=30s -c lock_timeout=5s -c timezone=UTC"
+)
+
+
+class db_time(FunctionElement[datetime]):  # noqa: N801 - reads as a SQL function where it is used
+    """The database's clock plus `seconds`: leases and due times of several hosts agree on it."""
+
+    type = UTCDateTime()
+    name = "db_time"
+    inherit_cache = True
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__(literal(float(seconds)))
+
+
+@compiles(db_time, "postgresql")
+def _postgres_time(element: db_time, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
+
+
+@compiles(db_time, "sqlite")
+def _sqlite_time(element: db_time, compiler: SQLCompiler, **options: Any) -> str:
+    return f"hitchpost_time({compiler.process(element.clauses, **options)})"
+
+
+class FairLock:
+    """A mutex that serves its waiters in the order they came."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiters: deque[threading.Lock] = deque()
+        self._held = False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiters.append(turn)
+        turn.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiters:
+                self._waiters.popleft().release()
+            else:
+                self._held = False
+
+
+class Database:
+    """The engine, and the two kinds of transaction: `read()` and `write()`."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        """`url` is a SQLAlchemy URL; `postgresql://` means psycopg 3."""
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size)
+        self._writer = FairLock() if self.is_sqlite else None
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One write transaction, committed at the end of the block, rolled back on any error."""
+        if self._writer is None:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+            return
+        with self._writer, Session(self.engine, expire_on_commit=False) as session, session.begin():
+            session.connection(execution_options={"hitchpost_write": True})
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One read transaction; it never waits for a writer on SQLite."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def is_contention(error: DBAPIError) -> bool:
+    """Whether `error` says "busy, try again" (a lock, a deadlock, a lost connection) rather than "wrong"."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}
+    return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": _POSTGRES_SESSION},
+        hide_parameters=True,
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": 10, "check_same_thread": False}, hide_parameters=True
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, below
+    connection.create_function("hitchpost_time", 1, _sqlite_clock)
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("hitchpost_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _sqlite_clock(seconds: float) -> str:
+    return (clock.now() + timedelta(seconds=seconds)).strftime(SQLITE_FORMAT)

@@ -1,0 +1,13 @@
+"""Row ids that sort by the time of their making: UUID version 7 (RFC 9562 §5.7)."""
+
+import os
+import time
+import uuid
+
+
+def uuid7() -> uuid.UUID:
+    """A new UUIDv7: 48 bits of Unix milliseconds, 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
+    value &= ~(0xF000 << 64) & ~(0xC000 << 48)
+    return uuid.UUID(int=value | (0x7000 << 64) | (0x8000 << 48))

@@ -1,0 +1,39 @@
+"""Times as columns and as text: aware and UTC on both databases, RFC 3339 outside."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.types import TypeDecorator
+
+#: The text SQLAlchemy stores for a datetime on SQLite: it sorts as the time does.
+SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """`timestamptz` on PostgreSQL, sortable UTC text on SQLite; only aware datetimes go in and come out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: which zone they mean cannot be known."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a naive datetime has no place in the database"
+            raise ValueError(message)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Give back aware times: SQLite forgets the zone, which was UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-01-31T12:00:00.123Z`, the form of RFC 3339 with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,51 @@
+"""What Hitchpost remembers: one noun, or one small family of nouns, a file."""
+
+from webapp.models.base import Base
+from webapp.models.connections import Account, Connection, ConnectionState, Environment, EnvironmentState
+from webapp.models.credentials import Credential, CredentialKind
+from webapp.models.installs import OPEN_STATES, Install, InstallState
+from webapp.models.people import ApiKey, LinkKind, OneTimeLink, Role, SessionKind, User, UserSession
+from webapp.models.records import AuditLine, Breaker, Notice, Process
+from webapp.models.streams import (
+    Attempt,
+    AttemptOutcome,
+    DeadLetter,
+    DeadLetterState,
+    Destination,
+    Event,
+    Hold,
+    Stream,
+)
+
+__all__ = [
+    "OPEN_STATES",
+    "Account",
+    "ApiKey",
+    "Attempt",
+    "AttemptOutcome",
+    "AuditLine",
+    "Base",
+    "Breaker",
+    "Connection",
+    "ConnectionState",
+    "Credential",
+    "CredentialKind",
+    "DeadLetter",
+    "DeadLetterState",
+    "Destination",
+    "Environment",
+    "EnvironmentState",
+    "Event",
+    "Hold",
+    "Install",
+    "InstallState",
+    "LinkKind",
+    "Notice",
+    "OneTimeLink",
+    "Process",
+    "Role",
+    "SessionKind",
+    "Stream",
+    "User",
+    "UserSession",
+]

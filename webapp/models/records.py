@@ -1,0 +1,80 @@
+"""What the instance remembers of itself: audit lines, notices, breakers, and which processes live."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.lib import clock
+from webapp.lib.ids import uuid7
+from webapp.models.base import Base, BigId
+
+
+class AuditLine(Base):
+    """Who did what to which thing. A Connection's timeline is its audit lines."""
+
+    __tablename__ = "audit_lines"
+    __table_args__ = (
+        Index("ix_audit_lines_connection_id", "connection_id", "id"),
+        Index("ix_audit_lines_at", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    #: `user:<id>`, `key:<prefix>` or `hitchpost`
+    actor: Mapped[str]
+    #: `connection.refreshed`, `install.confirmed`, …: see core.audit.Act
+    act: Mapped[str]
+    #: `connection:<id>`, …: the thing it was done to
+    object: Mapped[str]
+    #: no foreign key: the line outlives the connection
+    connection_id: Mapped[UUID | None]
+    #: one sentence; may hold the vendor's words, capped; never a secret
+    detail: Mapped[str | None]
+
+
+class Notice(Base):
+    """Something a person is to be told, once: `dedupe_key` makes it once."""
+
+    __tablename__ = "notices"
+    __table_args__ = (Index("ix_notices_user_id", "user_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    dedupe_key: Mapped[str] = mapped_column(unique=True)
+    #: null: for all admins
+    user_id: Mapped[UUID | None]
+    connection_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    text: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    #: when its reader put it away
+    read_at: Mapped[datetime | None]
+
+
+class Breaker(Base):
+    """Stops calls that would all fail alike: one row per (scope, key), shared by every process."""
+
+    __tablename__ = "breakers"
+
+    #: `client` (a Client whose secret is refused) or `host` (a vendor host that slows or fails)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    #: no call before this moment but one probe
+    open_until: Mapped[datetime]
+    failures: Mapped[int] = mapped_column(default=0)
+    #: the vendor's words, capped
+    incident: Mapped[str | None]
+    since: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Process(Base):
+    """A process of ours that was seen alive: what `/readyz` asks."""
+
+    __tablename__ = "processes"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    #: `web`, `worker` or `beat`
+    kind: Mapped[str]
+    host: Mapped[str]
+    seen_at: Mapped[datetime] = mapped_column(default=clock.now)

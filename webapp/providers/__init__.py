@@ -1,0 +1,1 @@
+"""The vendors as code: endpoints, abilities and quirks."""

@@ -1,0 +1,289 @@
+"""What a provider can be asked: small abilities, each a protocol. A provider states only those it has.
+
+Conversations (exchange, refresh, list, verify) take the one outgoing `http`. Delivery is pure: `encode` makes a
+request of a run of events, `read` says what the answer means; the engine does all input and output.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from webapp.lib.http import Http, Request, Response
+from webapp.lib.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Our registration at a provider (RFC 6749 §2). `key` tells several of one provider apart."""
+
+    key: str
+    client_id: str
+    client_secret: Secret
+    #: the one redirect address registered there
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a code, a paste or a refresh gives. Lifetime counts from the moment the answer was received."""
+
+    access_token: Secret
+    #: None when the answer has none: the one we hold stays good
+    refresh_token: Secret | None
+    #: seconds
+    lifetime: float
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentListing:
+    """One environment as the vendor lists it."""
+
+    #: the Account it belongs to: a workspace, an organization, an e-mail
+    account_key: str
+    vendor_key: str
+    #: the key events are sent with; None where the vendor lists none or where the grant itself is used
+    ingest_key: Secret | None
+
+
+class FieldKind(StrEnum):
+    """How a form draws a field."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    URL = "url"
+    #: one line, never echoed back
+    SECRET = "secret"  # noqa: S105 - a kind of field
+    #: many lines, never echoed back
+    SECRET_TEXT = "secret_text"  # noqa: S105 - a kind of field
+    CHOICE = "choice"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """One field of a form, as data. A secret one is never shown again, not even after an error."""
+
+    name: str
+    label: str
+    kind: FieldKind = FieldKind.TEXT
+    help: str = ""
+    required: bool = True
+    default: str = ""
+    #: for CHOICE: value and label
+    choices: tuple[tuple[str, str], ...] = ()
+    max_length: int = 8192
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value must never be shown, stored in clear, or logged."""
+        return self.kind in {FieldKind.SECRET, FieldKind.SECRET_TEXT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCredential:
+    """One credential to be sealed: `parts` are the strings that are secret together."""
+
+    #: a value of models.CredentialKind
+    kind: str
+    scope: str = ""
+    parts: Mapping[str, Secret] = field(repr=False)
+    #: seconds from now until it dies; None: it does not by itself
+    lifetime: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a pasted form amounts to, after the vendor was asked: shown for confirmation, then stored."""
+
+    label: str
+    credentials: tuple[StoredCredential, ...]
+    environments: tuple[EnvironmentListing, ...]
+    #: what the provider needs to remember of the account; never a secret
+    details: Mapping[str, Any] = field(default_factory=dict)
+    #: sentences for the person: what was found, what is kept, what is dropped
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingEvent:
+    """An Event as an encoder sees it. `body` is the stored envelope, exact JSON."""
+
+    seq: int
+    type: str
+    source: str
+    subject: str | None
+    state: str | None
+    time: datetime
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where and how to deliver: a Destination with what its encoder needs."""
+
+    kind: str
+    account_key: str
+    environment_key: str
+    settings: Mapping[str, Any]
+    details: Mapping[str, Any]
+    #: the parts of the credential it is sent with: {"ingest_key": …}, {"access_token": …}, {"email": …, "api_token": …}
+    secrets: Mapping[str, Secret] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """One request that carries the first `count` events of the run it was made from."""
+
+    request: Request
+    count: int
+
+
+class Setback(StrEnum):
+    """Why events of a request are not settled."""
+
+    #: no fault of the events: try the same again later
+    TRANSIENT = "transient"
+    #: the vendor asks to slow down
+    RATE_LIMITED = "rate_limited"
+    #: the key or access token was not accepted
+    KEY_REFUSED = "key_refused"
+    #: the request as a whole was refused for good, and which event is to blame is not said
+    REFUSED = "refused"
+    #: too much in one request
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an answer says: a settled prefix, then perhaps a setback for all behind it.
+
+    Of the first `settled` events all were taken, except those in `rejected` (index → reason), refused for good.
+    `settled < count` needs a `setback`.
+    """
+
+    settled: int
+    rejected: Mapping[int, str] = field(default_factory=dict)
+    setback: Setback | None = None
+    #: the vendor's words, capped at 300 characters
+    words: str = ""
+    #: seconds the vendor asks us to wait
+    retry_after: float | None = None
+
+
+class Provider(Protocol):
+    """A vendor. `name` is its word in code, tables and URLs; `title` is what people read."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+
+@runtime_checkable
+class Installs(Protocol):
+    """Connects by an install redirect with a code."""
+
+    #: how long a code lives, in seconds
+    code_seconds: ClassVar[float]
+
+    def client(self) -> Client:
+        """Our registration, from settings."""
+        ...
+
+    def install_url(self) -> str:
+        """Where the vendor's consent page is."""
+        ...
+
+    def console_origin(self) -> str:
+        """The origin whose Referer a solicited callback carries."""
+        ...
+
+    def exchange(self, http: Http, code: Secret) -> Grant:
+        """Trade a code for a grant. Raises GrantRefused, ClientRefused, VendorUnavailable, VendorAnswerInvalid."""
+        ...
+
+
+@runtime_checkable
+class Connects(Protocol):
+    """Connects by a form."""
+
+    form: ClassVar[tuple[FormField, ...]]
+    #: sentences: what it needs, will do, will never do
+    needs: ClassVar[tuple[str, ...]]
+
+    def propose(self, http: Http, values: Mapping[str, str]) -> Proposal:
+        """Check what was pasted against the vendor. Raises Invalid with a Fault per field, or VendorUnavailable."""
+        ...
+
+
+@runtime_checkable
+class Refreshes(Protocol):
+    """Keeps a grant alive by its refresh token."""
+
+    def client_key(self) -> str:
+        """Which Client is charged with a refused secret; stable per registration."""
+        ...
+
+    def refresh(self, http: Http, refresh_token: Secret, *, scope: str, details: Mapping[str, Any]) -> Grant:
+        """Raises GrantRefused, ClientRefused, VendorUnavailable (RateLimited), VendorAnswerInvalid."""
+        ...
+
+
+@runtime_checkable
+class ListsEnvironments(Protocol):
+    """Lists the environments that a connection reaches."""
+
+    def list_environments(
+        self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]
+    ) -> tuple[EnvironmentListing, ...]:
+        """All of them. Raises AccessRefused, VendorUnavailable, VendorAnswerInvalid: never a partial list."""
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """Can ask the vendor whether a credential that does not expire still works."""
+
+    def verify(self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]) -> None:
+        """Raises AccessRefused or VendorUnavailable."""
+        ...
+
+
+@runtime_checkable
+class Revokes(Protocol):
+    """Can end a credential at the vendor."""
+
+    def revoke(self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]) -> None:
+        """Raises VendorUnavailable when it should be tried again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationKind:
+    """An endpoint and its encoder, `baselime.events`, with its settings as form fields."""
+
+    name: str
+    title: str
+    #: which credential it is sent with: the environment's ingest key, the connection's grant or API token
+    credential_kind: str
+    credential_scope: str = ""
+    settings: tuple[FormField, ...] = ()
+    #: bytes of bodies and number of events that one request may carry
+    batch_bytes: int
+    batch_events: int
+
+
+@runtime_checkable
+class Receives(Protocol):
+    """Takes events. Pure: no call leaves from here."""
+
+    kinds: ClassVar[tuple[DestinationKind, ...]]
+
+    def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
+        """A request for a non-empty prefix of `events` under the vendor's limits."""
+        ...
+
+    def read(self, response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
+        """What `response` means for the `events` that were encoded into its request."""
+        ...

@@ -1,0 +1,16 @@
+"""The one visible table of providers, in the order that pages show them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from webapp.providers.baselime import Baselime
+
+if TYPE_CHECKING:
+    from webapp.providers.base import Provider
+    from webapp.settings import Settings
+
+
+def make_providers(settings: "Settings") -> "Mapping[str, Provider]":
+    """Every provider, by name."""
+    table: tuple[Provider, ...] = (Baselime(settings),)
+    return {provider.name: provider for provider in table}

@@ -1,0 +1,1 @@
+"""Last9, simulated: tokens, change events and their read-back."""

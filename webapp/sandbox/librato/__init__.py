@@ -1,0 +1,1 @@
+"""Librato, simulated: API tokens with roles, annotations, measurements and metrics."""

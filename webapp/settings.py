@@ -1,0 +1,160 @@
+"""The settings: read once from `HITCHPOST_*` or `HITCHPOST_*_FILE`, failing loudly with every fault at once."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from webapp.errors import SettingsError
+
+PREFIX = "HITCHPOST_"
+
+
+class Stage(StrEnum):
+    """Where this instance runs: production refuses every unsafe setting."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class InstallProof(StrEnum):
+    """Which grants must be proven by typing back a code sent into the workspace."""
+
+    #: those that nobody here asked for
+    STRICT = "strict"
+    ALWAYS = "always"
+    #: for an instance with one user only
+    OFF = "off"
+
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Every setting, typed. Secrets print as `**********`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    stage: Stage = Stage.DEVELOPMENT
+    #: what other people's browsers call this instance; links and redirect addresses are built from it alone
+    public_url: str = "http://127.0.0.1:8000"
+    port: int = Field(default=8000, ge=0, le=65535)
+    #: the address to listen on
+    bind: str = "127.0.0.1"
+    #: proxies in front whose X-Forwarded-* headers are believed
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+    debug: bool = False
+    log_format: str = Field(default="text", pattern="^(text|json)$")
+
+    database_url: SecretStr = SecretStr("sqlite:///var/hitchpost.db")
+    #: `memory://` runs the worker inside the web process; a Redis address leaves it to `workers`
+    broker_url: SecretStr = SecretStr("memory://localhost/")
+    vault_keys: SecretStr = SecretStr("")
+    secret_key: SecretStr = SecretStr("")
+
+    baselime_client_id: str = ""
+    baselime_client_secret: SecretStr = SecretStr("")
+    baselime_console_url: str = "https://console.baselime.io"
+    baselime_api_url: str = "https://api.baselime.io"
+    baselime_events_url: str = "https://events.baselime.io"
+    baselime_otel_url: str = "https://otel.baselime.io"
+    #: hosts a pasted Last9 address may name; `*.` stands for any one label
+    last9_hosts: Words = ("*.last9.io",)
+    #: a base address that overrides https://<host of the token>; for the sandbox and compatible services
+    last9_url: str = ""
+    librato_url: str = "https://metrics-api.librato.com"
+    #: outgoing calls may reach loopback and private addresses
+    allow_private_vendors: bool = False
+
+    install_proof: InstallProof = InstallProof.STRICT
+    #: origins a connect session may return to
+    return_origins: Words = ()
+    #: the host app's name on pages, and where its users continue an install that began without a session
+    app_name: str = "the app"
+    continue_url: str = ""
+
+    @field_validator("last9_hosts", "return_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator(
+        "public_url",
+        "baselime_console_url",
+        "baselime_api_url",
+        "baselime_events_url",
+        "baselime_otel_url",
+        "librato_url",
+        "last9_url",
+    )
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            message = "is not an http(s) address without a query"
+            raise ValueError(message)
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` hands over: it has read the environment and the files itself."""
+        return (init_settings,)
+
+    @property
+    def is_production(self) -> bool:
+        """Whether every unsafe setting is to be refused."""
+        return self.stage is Stage.PRODUCTION
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the worker lives inside the web process."""
+        return self.broker_url.get_secret_value().startswith("memory:")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the environment once. Raises SettingsError that lists every fault, naming settings, never values."""
+        values, faults = _read(os.environ if environ is None else environ, frozenset(cls.model_fields))
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            faults += [
+                f"{PREFIX}{str(item['loc'][0]).upper()} {item['msg'].removeprefix('Value error, ')}"
+                for item in error.errors(include_input=False, include_url=False)
+            ]
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+
+def _read(environ: Mapping[str, str], names: frozenset[str]) -> tuple[dict[str, Any], list[str]]:
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for name in sorted(names):
+        variable = PREFIX + name.upper()
+        plain, path = environ.get(variable), environ.get(variable + "_FILE")
+        if plain is not None and path is not None:
+            faults.append(f"{variable} and {variable}_FILE are both set: keep one")
+        elif plain is not None:
+            values[name] = plain
+        elif path is not None:
+            try:
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                faults.append(f"{variable}_FILE cannot be read: {type(error).__name__}")
+    return values, faults

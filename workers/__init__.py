@@ -1,0 +1,1 @@
+"""The Celery crew: thin tasks over the core."""
