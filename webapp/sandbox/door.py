@@ -22,15 +22,10 @@ Detail = Callable[[str, bytes], str | None]
 """What to count a request under besides its endpoint, given endpoint and body."""
 
 
-def no_detail(endpoint: str, body: bytes) -> str | None:
-    """Count by endpoint alone."""
-    return None
-
-
 class Door:
     """WSGI middleware around one vendor's Flask app. Pages pass; API requests meet the faults."""
 
-    def __init__(self, app: Flask, vendor: str, desk: Desk, detail: Detail = no_detail) -> None:
+    def __init__(self, app: Flask, vendor: str, desk: Desk, detail: Detail | None = None) -> None:
         self._flask, self._vendor, self._desk, self._detail = app, vendor, desk, detail
         self._inside: WSGIApplication = app.wsgi_app
 
@@ -47,14 +42,14 @@ class Door:
     def _endpoint(self, environ: "WSGIEnvironment") -> str:
         adapter = self._flask.url_map.bind_to_environ(environ)
         try:
-            return adapter.match()[0]
+            return str(adapter.match()[0])
         except MethodNotAllowed as refusal:
-            return adapter.match(method=next(iter(refusal.valid_methods or ("GET",))))[0]
+            return str(adapter.match(method=next(iter(refusal.valid_methods or ("GET",))))[0])
         except HTTPException:
             return ""
 
     def _answer(self, environ: "WSGIEnvironment", endpoint: str, body: bytes) -> Response | None:
-        detail = self._detail(endpoint, body)
+        detail = self._detail(endpoint, body) if self._detail else None
         self._desk.recorder.arrived(self._vendor, endpoint, detail)
         answer, fault = self._served(environ, endpoint, body)
         self._desk.recorder.called(
@@ -90,7 +85,7 @@ def read_body(environ: "WSGIEnvironment") -> bytes:
     A body that was left unread would be taken for the next request of the same connection.
     """
     if environ.get("wsgi.input_terminated"):
-        body = environ["wsgi.input"].read(MAX_BODY + 1)
+        body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
     else:
         body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), MAX_BODY + 1))
     if len(body) > MAX_BODY:

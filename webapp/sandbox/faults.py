@@ -114,7 +114,7 @@ def _check_values(fault: Fault) -> None:
         raise UnknownFaultError("status is a whole number from 200 to 599")
     if fault.retry_after is not None and not _whole(fault.retry_after, at_least=0):
         raise UnknownFaultError("retry_after is a whole number of seconds")
-    if isinstance(fault.delay, bool) or not isinstance(fault.delay, int | float) or fault.delay < 0:
+    if not _number(fault.delay):
         raise UnknownFaultError("delay is a number of seconds")
     if (fault.kind == "poison") != isinstance(fault.marker, str) or fault.marker == "":
         raise UnknownFaultError("poison, and only poison, has a marker: the text that is not taken")
@@ -122,6 +122,10 @@ def _check_values(fault: Fault) -> None:
 
 def _whole(value: object, at_least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 class FaultBoard:

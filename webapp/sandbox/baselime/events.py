@@ -66,7 +66,8 @@ def _ingest(desk: Desk, environment: Environment, dataset: str) -> tuple[Respons
         return _said("Bad Request", 400)
     body = request.get_data(as_text=True)
     poisons = desk.faults.take_all("baselime", "events", ("poison",), lambda fault: _picks(fault, body))
-    valid, invalid = [], []
+    valid: list[object] = []
+    invalid: list[object] = []
     for event, text in items:
         fits = isinstance(event, dict) and len(text.encode()) < MAX_EVENT
         marked = any((fault.marker or "") in text for fault in poisons)
@@ -89,7 +90,11 @@ def _items() -> list[tuple[object, str]]:
     raw = request.get_data()
     # Chosen: the docs are silent on other content types, on gzip and on what is said over 6MB;
     # 400 is the only refusal of a body they document.
-    if request.mimetype != "application/json" or "Content-Encoding" in request.headers or len(raw) > MAX_REQUEST:
+    if (
+        request.mimetype != "application/json"
+        or "Content-Encoding" in request.headers
+        or len(raw) > MAX_REQUEST
+    ):
         return []
     try:
         return array_items(raw)

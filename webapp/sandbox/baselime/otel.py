@@ -13,7 +13,7 @@ JSON, PROTOBUF = "application/json", "application/x-protobuf"
 
 
 def add_routes(app: Flask, desk: Desk, accounts: Accounts) -> None:
-    """Add `POST /v1/traces`, `/v1/metrics`, `/v1/logs`, and `POST /v1`, where Baselime's own SDKs send traces."""
+    """Add a path for each signal, and `POST /v1`, where Baselime's own SDKs send traces."""
 
     @app.post("/v1/traces", endpoint="traces")
     @app.post("/v1", endpoint="traces")
