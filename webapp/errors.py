@@ -99,7 +99,7 @@ class VendorError(HitchpostError):
     def __init__(
         self, message: str | None = None, *, status: int | None = None, code: str | None = None
     ) -> None:
-        """`message` may be shown: it holds the vendor's words, capped; `code` is the wire's error code if any."""
+        """`message` may be shown: the vendor's words, capped; `code` is the wire's error code if any."""
         super().__init__(message)
         self.status = status
         self.code = code

@@ -1,14 +1,13 @@
-"""The settings: read once from `HITCHPOST_*` or `HITCHPOST_*_FILE`, failing loudly with every fault at once."""
+"""The settings: read once from `HITCHPOST_*` or `HITCHPOST_*_FILE`; every fault is told at once."""
 
 import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from webapp.errors import SettingsError
 
@@ -32,15 +31,10 @@ class InstallProof(StrEnum):
     OFF = "off"
 
 
-Words = Annotated[tuple[str, ...], NoDecode]
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, typed. Secrets print as `**********`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     stage: Stage = Stage.DEVELOPMENT
     #: what other people's browsers call this instance; links and redirect addresses are built from it alone
@@ -66,7 +60,7 @@ class Settings(BaseSettings):
     baselime_events_url: str = "https://events.baselime.io"
     baselime_otel_url: str = "https://otel.baselime.io"
     #: hosts a pasted Last9 address may name; `*.` stands for any one label
-    last9_hosts: Words = ("*.last9.io",)
+    last9_hosts: tuple[str, ...] = ("*.last9.io",)
     #: a base address that overrides https://<host of the token>; for the sandbox and compatible services
     last9_url: str = ""
     librato_url: str = "https://metrics-api.librato.com"
@@ -75,14 +69,14 @@ class Settings(BaseSettings):
 
     install_proof: InstallProof = InstallProof.STRICT
     #: origins a connect session may return to
-    return_origins: Words = ()
+    return_origins: tuple[str, ...] = ()
     #: the host app's name on pages, and where its users continue an install that began without a session
     app_name: str = "the app"
     continue_url: str = ""
 
     @field_validator("last9_hosts", "return_origins", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
+    def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
     @field_validator(
@@ -104,18 +98,6 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value.rstrip("/")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` hands over: it has read the environment and the files itself."""
-        return (init_settings,)
-
     @property
     def is_production(self) -> bool:
         """Whether every unsafe setting is to be refused."""
@@ -128,7 +110,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the environment once. Raises SettingsError that lists every fault, naming settings, never values."""
+        """Read the environment once. Raises SettingsError with every fault: settings named, values never."""
         values, faults = _read(os.environ if environ is None else environ, frozenset(cls.model_fields))
         try:
             settings = cls(**values)

@@ -1,8 +1,8 @@
 """Credentials: the only room that seals and opens secrets.
 
-A credential's secret parts (access and refresh token; e-mail and API token; an ingest key) are one JSON object,
-sealed as a whole and bound to the row and to its connection. Plain values exist only between `open_parts` and the
-vendor call.
+A credential's secret parts (access and refresh token; e-mail and API token; an ingest key) are one JSON
+object, sealed as a whole and bound to the row and to its connection. Plain values exist only between
+`open_parts` and the vendor call.
 """
 
 import json
@@ -40,7 +40,7 @@ def add(
     environment_id: UUID | None = None,
     lifetime: float | None = None,
 ) -> Credential:
-    """Seal `parts` into a new row. `lifetime` in seconds schedules its refresh when a refresh token is among them."""
+    """Seal `parts` into a new row. `lifetime` (seconds) schedules its refresh if a refresh token is there."""
     credential = Credential(
         id=uuid7(),
         connection_id=connection_id,
@@ -81,7 +81,7 @@ def replace(
 
 
 def refresh_share(draw: float | None = None) -> float:
-    """The share of a lifetime after which to refresh: uniform in [0.50, 0.67]. `draw` in [0, 1) replaces chance."""
+    """The share of a lifetime after which to refresh, in [0.50, 0.67]. `draw` in [0, 1) replaces chance."""
     share = random.random() if draw is None else draw  # noqa: S311 - spreading load, not keeping a secret
     return _EARLIEST_SHARE + (_LATEST_SHARE - _EARLIEST_SHARE) * share
 
@@ -108,7 +108,7 @@ def find(
 
 
 def wipe(session: Session, connection_id: UUID) -> None:
-    """Forget every secret of a connection. The generation goes up, so that no refresh in flight brings one back."""
+    """Forget every secret of a connection. One generation up: no refresh in flight can bring one back."""
     session.execute(
         update(Credential)
         .where(Credential.connection_id == connection_id)

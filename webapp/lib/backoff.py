@@ -6,9 +6,10 @@ _CAP_DOUBLINGS = 40
 
 
 def full_jitter(failures: int, *, base: float, cap: float, draw: float | None = None) -> float:
-    """Seconds to wait after `failures` (1, 2, …): uniform in (0, min(cap, base·2^(failures-1))], at least a tenth of it.
+    """Seconds to wait after `failures` (1, 2, …): uniform up to min(cap, base·2^(failures-1)).
 
-    The floor keeps an unlucky draw from turning a wait into a spin. `draw` in [0, 1) replaces chance in tests.
+    Never less than a tenth of that, so that an unlucky draw does not turn a wait into a spin. `draw` in
+    [0, 1) replaces chance.
     """
     ceiling = min(cap, base * 2.0 ** min(failures - 1, _CAP_DOUBLINGS))
     share = random.random() if draw is None else draw  # noqa: S311 - spreading load, not keeping a secret

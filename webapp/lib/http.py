@@ -1,19 +1,27 @@
-"""The one way out: bounded, without redirects or ambient settings, and with errors that carry no secret."""
+"""The one way out: bounded in time and size, no redirects, no ambient settings, errors that carry no secret.
 
+`Http.send` is for requests we build ourselves. `Http.transport` gives the same bounds to a library that
+brings its own httpx2 client (Authlib). A 3xx is an answer like any other: following it would hand keys to
+another host.
+"""
+
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
+import httpcore2
 import httpx2
 
 from webapp.errors import VendorUnavailable
+from webapp.lib import network
 
-_EMPTY: Mapping[str, str] = MappingProxyType({})
-
-#: A whole call, connect to last byte, takes at most this many seconds.
-DEADLINE_SECONDS = 20.0
+#: A whole call, from the name's resolution to the last byte, takes at most this many seconds.
+DEADLINE_SECONDS = 12.0
 #: The largest answer that is read, in bytes.
 ANSWER_BYTES = 1_048_576
+#: Dropped before servers drop them (Node's default is 5 s): a request into a dead one is ambiguous.
+_KEEP_IDLE_SECONDS = 4.0
+_USER_AGENT = "Hitchpost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +30,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default=_EMPTY, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
 
@@ -31,7 +39,7 @@ class Response:
     """What the vendor answered; header names are lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(default=_EMPTY, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
 
@@ -41,28 +49,99 @@ class Http:
     def __init__(self, *, allow_private: bool = False, deadline: float = DEADLINE_SECONDS) -> None:
         """`allow_private` lets calls reach loopback and private addresses: for development's sandbox."""
         self._deadline = deadline
-        self.transport: httpx2.BaseTransport = httpx2.HTTPTransport(retries=0, trust_env=False)
-        self._client = httpx2.Client(
-            transport=self.transport, timeout=deadline, trust_env=False, follow_redirects=False
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            max_connections=200,
+            keepalive_expiry=_KEEP_IDLE_SECONDS,
+            network_backend=network.GuardedBackend(allow_private=allow_private),
         )
+        self.transport: httpx2.BaseTransport = _Transport(self)
 
     def send(self, request: Request) -> Response:
-        """Send and read the whole answer, whatever its status.
+        """Send, and read the whole answer, whatever its status.
 
         Raises VendorUnavailable, with `sent=False` only when the vendor surely never saw the request.
         """
-        try:
-            answer = self._client.request(
-                request.method, request.url, headers=dict(request.headers), content=request.body
-            )
-        except httpx2.ConnectError:
-            message = "no connection could be made"
-            raise VendorUnavailable(message, sent=False) from None
-        except httpx2.HTTPError as error:
-            message = f"no answer ({type(error).__name__})"
-            raise VendorUnavailable(message) from None
-        return Response(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
+        with network.call(self._deadline) as call:
+            try:
+                return self._exchange(request)
+            except network.AddressRefused as error:
+                raise VendorUnavailable(str(error), sent=False) from None
+            except _TooLarge:
+                raise VendorUnavailable(f"the answer is larger than {ANSWER_BYTES:,} bytes") from None
+            except httpcore2.TimeoutException:
+                raise VendorUnavailable("no answer in time", sent=call.sent) from None
+            except httpcore2.LocalProtocolError:
+                raise VendorUnavailable("a header cannot be written", sent=call.sent) from None
+            except (httpcore2.NetworkError, httpcore2.ProtocolError):
+                words = "the connection broke" if call.sent else "no connection could be made"
+                raise VendorUnavailable(words, sent=call.sent) from None
+            except (httpcore2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeError):
+                raise VendorUnavailable("the address cannot be called", sent=False) from None
 
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
+        self._pool.close()
+
+    def _exchange(self, request: Request) -> Response:
+        sent = httpcore2.Request(request.method, request.url, headers=_headers(request), content=request.body)
+        answer = self._pool.handle_request(sent)
+        try:
+            body = _read(answer)
+        finally:
+            answer.close()
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+        if headers.get("content-encoding", "identity") != "identity":
+            raise VendorUnavailable("the answer is compressed though we asked for none", status=answer.status)
+        return Response(status=answer.status, headers=headers, body=body)
+
+
+class _TooLarge(Exception):
+    """The answer went past its bound."""
+
+
+class _Transport(httpx2.BaseTransport):
+    """The same bounds, as httpx2 expects them of a transport."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in {"accept-encoding", "connection", "content-length", "host", "user-agent"}
+        }
+        answer = self._http.send(
+            Request(method=request.method, url=str(request.url), headers=headers, body=request.read())
+        )
+        return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+def _headers(request: Request) -> list[tuple[bytes, bytes]]:
+    host = httpcore2.URL(request.url)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers.setdefault("accept", "application/json")
+    headers |= {
+        "host": _host(host),
+        "user-agent": _USER_AGENT,
+        "accept-encoding": "identity",
+    }
+    if request.body or request.method in {"POST", "PUT", "PATCH"}:
+        headers["content-length"] = str(len(request.body))
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _host(url: httpcore2.URL) -> str:
+    name = url.host.decode("ascii")
+    name = f"[{name}]" if ":" in name else name
+    return name if url.port is None else f"{name}:{url.port}"
+
+
+def _read(answer: httpcore2.Response) -> bytes:
+    body = bytearray()
+    for chunk in answer.iter_stream():
+        body += chunk
+        if len(body) > ANSWER_BYTES:
+            raise _TooLarge
+    return bytes(body)

@@ -80,7 +80,7 @@ class Vault:
             raise SealBroken(message) from None
 
     def digests(self, purpose: str, secret: Secret) -> tuple[bytes, ...]:
-        """Keyed digests of `secret`, one per key of the ring, the active key's first: look up by any, store the first."""
+        """Keyed digests of `secret`, one per key, the active key's first: look up by any, store the first."""
         order = sorted(self._digest_keys, key=lambda key_id: key_id != self.active)
         text = purpose.encode() + b"\0" + secret.reveal().encode()
         return tuple(hmac.digest(self._digest_keys[key_id], text, "sha256") for key_id in order)
@@ -120,7 +120,7 @@ def parse_keys(text: str) -> Vault:
 
 
 def _key_fault(key_id: str, encoded: str, known: Mapping[str, bytes]) -> str | None:
-    if not key_id.isalnum() or not key_id.isascii() or len(key_id) > 32:  # noqa: PLR2004 - the header stores one length byte
+    if not key_id.isalnum() or not key_id.isascii() or len(key_id) > 32:
         return "needs an id of letters and digits, then a colon"
     if key_id in known:
         return "repeats the id of an earlier one"
@@ -128,9 +128,9 @@ def _key_fault(key_id: str, encoded: str, known: Mapping[str, bytes]) -> str | N
         key = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return "is not base64"
-    if len(key) != 32:  # noqa: PLR2004 - AES-256
+    if len(key) != 32:
         return f"has {len(key)} bytes, AES-256 needs 32"
-    if len(set(key)) < 8:  # noqa: PLR2004 - a random key repeats far less
+    if len(set(key)) < 8:
         return "is not random"
     return None
 

@@ -24,7 +24,7 @@ class CredentialKind(StrEnum):
 
 
 class Credential(Base):
-    """One secret of a Connection. `sealed` is a JSON object of strings, bound to this row and its Connection."""
+    """One secret of a Connection. `sealed` holds a JSON object of strings, bound to row and Connection."""
 
     __tablename__ = "credentials"
     __table_args__ = (

@@ -40,7 +40,7 @@ class LinkKind(StrEnum):
 
 
 class User(Base):
-    """A person whose accounts are connected: signs in here (email), or is known to the host app (external_id)."""
+    """A person whose accounts are connected: signs in here, or is known to the host app by external_id."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("email IS NOT NULL OR external_id IS NOT NULL", name="named"),)

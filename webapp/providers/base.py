@@ -1,7 +1,7 @@
 """What a provider can be asked: small abilities, each a protocol. A provider states only those it has.
 
-Conversations (exchange, refresh, list, verify) take the one outgoing `http`. Delivery is pure: `encode` makes a
-request of a run of events, `read` says what the answer means; the engine does all input and output.
+Conversations (exchange, refresh, list, verify) take the one outgoing `http`. Delivery is pure: `encode` makes
+a request of a run of events, `read` says what the answer means; the engine does all input and output.
 """
 
 from collections.abc import Mapping, Sequence
@@ -129,7 +129,7 @@ class Target:
     environment_key: str
     settings: Mapping[str, Any]
     details: Mapping[str, Any]
-    #: the parts of the credential it is sent with: {"ingest_key": …}, {"access_token": …}, {"email": …, "api_token": …}
+    #: the parts of the credential it is sent with: ingest_key, or access_token, or email and api_token
     secrets: Mapping[str, Secret] = field(repr=False)
 
 
@@ -160,7 +160,7 @@ class Setback(StrEnum):
 class Reading:
     """What an answer says: a settled prefix, then perhaps a setback for all behind it.
 
-    Of the first `settled` events all were taken, except those in `rejected` (index → reason), refused for good.
+    Of the first `settled` events all were taken, except those in `rejected` (index → reason): refused.
     `settled < count` needs a `setback`.
     """
 
@@ -200,7 +200,10 @@ class Installs(Protocol):
         ...
 
     def exchange(self, http: Http, code: Secret) -> Grant:
-        """Trade a code for a grant. Raises GrantRefused, ClientRefused, VendorUnavailable, VendorAnswerInvalid."""
+        """Trade a code for a grant.
+
+        Raises GrantRefused, ClientRefused, VendorUnavailable, VendorAnswerInvalid.
+        """
         ...
 
 
@@ -213,7 +216,7 @@ class Connects(Protocol):
     needs: ClassVar[tuple[str, ...]]
 
     def propose(self, http: Http, values: Mapping[str, str]) -> Proposal:
-        """Check what was pasted against the vendor. Raises Invalid with a Fault per field, or VendorUnavailable."""
+        """Check what was pasted, with the vendor. Raises Invalid (a Fault per field) or VendorUnavailable."""
         ...
 
 
