@@ -1,0 +1,143 @@
+"""Dead letters: events that one destination could not take, with the reason."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, behind, bounded, cut, read_mark
+from webapp.errors import NotFound
+from webapp.models import (
+    Account,
+    Connection,
+    DeadLetter,
+    DeadLetterState,
+    Destination,
+    Environment,
+    User,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterRow:
+    """One dead letter; `body` is its event, pretty-printed, only when one alone is asked for."""
+
+    id: UUID
+    destination_id: UUID
+    connection_id: UUID
+    owner: str
+    account_key: str
+    environment: str
+    kind: str
+    #: the event's public id: its stream and place there
+    event_id: str
+    seq: int
+    type: str
+    reason: str
+    state: DeadLetterState
+    created_at: datetime
+    changed_at: datetime
+    body: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterQuery:
+    """Which dead letters, newest first. `type` matches an event's type exactly."""
+
+    owner_id: UUID | None
+    destination_id: UUID | None = None
+    connection_id: UUID | None = None
+    state: DeadLetterState | None = None
+    type: str | None = None
+    after: str | None = None
+    limit: int = PAGE_ROWS
+
+
+def list_dead_letters(session: Session, query: DeadLetterQuery) -> Page[DeadLetterRow]:
+    """One page, in one statement, without the bodies."""
+    limit = bounded(query.limit)
+    chosen = _chosen(query).order_by(DeadLetter.id.desc()).limit(limit + 1)
+    if query.after:
+        marks = read_mark(query.after, [UUID])
+        chosen = chosen.where(behind([DeadLetter.id.expression], marks, descending=True))
+    return cut([_row(found) for found in session.execute(chosen)], limit, lambda row: row.id)
+
+
+def count_dead_letters(session: Session, query: DeadLetterQuery) -> int:
+    """How many rows the list has, whatever page is shown."""
+    return session.execute(select(func.count()).select_from(_chosen(query).subquery())).scalar_one()
+
+
+def find_dead_letter(session: Session, owner_id: UUID | None, letter_id: UUID) -> DeadLetterRow:
+    """One, with its body. Raises NotFound when there is none or it is somebody else's."""
+    chosen = _chosen(DeadLetterQuery(owner_id=owner_id)).where(DeadLetter.id == letter_id)
+    found = session.execute(chosen.add_columns(DeadLetter.body)).one_or_none()
+    if found is None:
+        raise NotFound("There is no such dead letter.")
+    return _row(found, body=_pretty(found.body))
+
+
+_COLUMNS = (
+    DeadLetter.id,
+    DeadLetter.destination_id,
+    DeadLetter.seq,
+    DeadLetter.type,
+    DeadLetter.reason,
+    DeadLetter.state,
+    DeadLetter.created_at,
+    DeadLetter.changed_at,
+    Destination.stream_id,
+    Destination.kind,
+    Environment.vendor_key,
+    Account.account_key,
+    Account.connection_id,
+)
+
+
+def _chosen(query: DeadLetterQuery) -> AnySelect:
+    chosen = (
+        select(*_COLUMNS, func.coalesce(User.email, User.external_id, "").label("owner"))
+        .join(Destination, Destination.id == DeadLetter.destination_id)
+        .join(Environment, Environment.id == Destination.environment_id)
+        .join(Account, Account.id == Environment.account_id)
+        .join(Connection, Connection.id == Account.connection_id)
+        .join(User, User.id == Connection.user_id)
+    )
+    wanted = (
+        (Connection.user_id, query.owner_id),
+        (DeadLetter.destination_id, query.destination_id),
+        (Account.connection_id, query.connection_id),
+        (DeadLetter.state, query.state),
+        (DeadLetter.type, query.type or None),
+    )
+    return chosen.where(*[column == value for column, value in wanted if value is not None])
+
+
+def _row(found: AnyRow, body: str | None = None) -> DeadLetterRow:
+    return DeadLetterRow(
+        id=found.id,
+        destination_id=found.destination_id,
+        connection_id=found.connection_id,
+        owner=found.owner,
+        account_key=found.account_key,
+        environment=found.vendor_key,
+        kind=found.kind,
+        event_id=f"{found.stream_id.hex}-{found.seq}",
+        seq=found.seq,
+        type=found.type,
+        reason=found.reason,
+        state=found.state,
+        created_at=found.created_at,
+        changed_at=found.changed_at,
+        body=body,
+    )
+
+
+def _pretty(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace")
