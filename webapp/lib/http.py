@@ -84,7 +84,9 @@ class Http:
         self._pool.close()
 
     def _exchange(self, request: Request) -> Response:
-        sent = httpcore2.Request(request.method, request.url, headers=_headers(request), content=request.body)
+        sent = httpcore2.Request(
+            request.method, request.url.encode("ascii"), headers=_headers(request), content=request.body
+        )
         answer = self._pool.handle_request(sent)
         try:
             body = _read(answer)
@@ -119,7 +121,7 @@ class _Transport(httpx2.BaseTransport):
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:
-    host = httpcore2.URL(request.url)
+    host = httpcore2.URL(request.url.encode("ascii"))
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers.setdefault("accept", "application/json")
     headers |= {
