@@ -41,6 +41,7 @@ class Act(StrEnum):
     USER_CHANGED = "user.changed"
     API_KEY_MADE = "api_key.made"
     API_KEY_REVOKED = "api_key.revoked"
+    CONNECT_SESSION_MADE = "connect_session.made"
 
 
 @dataclass(frozen=True, slots=True)
