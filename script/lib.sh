@@ -12,6 +12,9 @@ give_up() {
     exit 1
 }
 
+# An account without a home has nowhere to keep downloads.
+[ -w "${HOME:-/nonexistent}" ] || export UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1
+
 find_python() {
     for python in ${HITCHPOST_PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
         if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -39,7 +42,7 @@ make_venv() {
 }
 
 pip() {
-    .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"
+    .venv/bin/python -m pip --disable-pip-version-check -qq "$@"
 }
 
 # uv is quick, but does not read pip's configuration: where that is what reaches an index, pip itself takes over.
@@ -47,8 +50,8 @@ install_locked() {
     say "Installing the packages of $1, each checked by its hash"
     pip install --require-hashes --requirement requirements-setup.lock ||
         give_up 'The first packages could not be installed: is a package index within reach of pip?'
-    .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements-setup.lock "$1" ||
-        pip install --require-hashes --requirement "$1" ||
+    .venv/bin/uv pip sync -qq --system-certs --require-hashes --python .venv/bin/python requirements-setup.lock "$1" ||
+        { say 'uv could not; pip tries, more slowly' && pip install --require-hashes --requirement "$1"; } ||
         give_up "The packages of $1 could not be installed; the reason stands above. It is safe to try again."
     pip install --no-deps --no-build-isolation --no-index --editable . ||
         give_up 'The checkout could not be joined to .venv'
