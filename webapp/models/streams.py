@@ -94,6 +94,7 @@ class Destination(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     settings_version: Mapped[int] = mapped_column(default=1)
     hold: Mapped[Hold | None] = mapped_column(enum_column(Hold))
+    held_at: Mapped[datetime | None]
     #: one sentence on why it stands still or fails: the vendor's words, capped
     reason: Mapped[str | None]
     due_at: Mapped[datetime | None]
@@ -180,7 +181,18 @@ class DeadLetter(Base):
     """An Event that one Destination could not take, with the reason and a copy of its body."""
 
     __tablename__ = "dead_letters"
-    __table_args__ = (UniqueConstraint("destination_id", "seq"),)
+    __table_args__ = (
+        Index("ix_dead_letters_destination_id", "destination_id", "seq"),
+        # After a rewind an event may die again: its earlier row stays for the ledger.
+        Index(
+            "uq_dead_letters_open",
+            "destination_id",
+            "seq",
+            unique=True,
+            postgresql_where=text("state IN ('open', 'queued')"),
+            sqlite_where=text("state IN ('open', 'queued')"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     destination_id: Mapped[UUID] = mapped_column(ForeignKey("destinations.id", ondelete="CASCADE"))
