@@ -75,6 +75,8 @@ class FormField:
     #: for CHOICE: value and label
     choices: tuple[tuple[str, str], ...] = ()
     max_length: int = 8192
+    #: a regular expression that the whole value matches, in the dialect that HTML and Python share; "": any
+    pattern: str = ""
 
     @property
     def secret(self) -> bool:
