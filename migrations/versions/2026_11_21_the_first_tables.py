@@ -390,6 +390,7 @@ def _make_destinations() -> None:
         sa.Column("settings", sa.JSON(), nullable=False),
         sa.Column("settings_version", sa.Integer(), nullable=False),
         sa.Column("hold", sa.String(32), nullable=True),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.Uuid(), nullable=True),
@@ -474,5 +475,13 @@ def _make_dead_letters() -> None:
             ["destination_id"], ["destinations.id"], name="fk_dead_letters_destination_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_dead_letters"),
-        sa.UniqueConstraint("destination_id", "seq", name="uq_dead_letters_destination_id_seq"),
+    )
+    op.create_index("ix_dead_letters_destination_id", "dead_letters", ["destination_id", "seq"])
+    op.create_index(
+        "uq_dead_letters_open",
+        "dead_letters",
+        ["destination_id", "seq"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('open', 'queued')"),
+        sqlite_where=sa.text("state IN ('open', 'queued')"),
     )
