@@ -63,5 +63,11 @@ CALLS = (
         "Revoke everything a developer granted until now.",
         '{"developer": "ada"}',
     ),
+    ControlCall(
+        "POST",
+        "/api/accounts/last9/revoke",
+        "Revoke the refresh token of a scope and what was made from it; the account gets another.",
+        '{"scope": "write"}',
+    ),
     ControlCall("POST", "/api/reset", "Make everything as at the start."),
 )

@@ -1,11 +1,14 @@
 """The control API on the console's port: accounts, what arrived, faults, settings."""
 
+from collections.abc import Collection
+
 from flask import Flask, Response, jsonify, request
 
 from webapp.sandbox.baselime.accounts import DEVELOPERS, Environment, UnknownEnvironmentError
 from webapp.sandbox.bodies import UnreadableError, loads
 from webapp.sandbox.desk import UnusableSettingError
 from webapp.sandbox.faults import ENDPOINTS, UnknownFaultError, parse
+from webapp.sandbox.last9.tokens import ORGANIZATION, SCOPES
 from webapp.sandbox.world import World
 
 Answer = tuple[Response, int]
@@ -20,6 +23,7 @@ def add_routes(app: Flask, world: World) -> None:
     _add_records(app, world)
     _add_switches(app, world)
     _add_environments(app, world)
+    _add_revocations(app, world)
     for kind in (BadRequestError, UnknownFaultError, UnusableSettingError, UnknownEnvironmentError):
         app.register_error_handler(kind, _refused)
 
@@ -100,12 +104,21 @@ def _add_environments(app: Flask, world: World) -> None:
         changed = baselime.accounts.rotate_key(asked["workspaceId"], asked["environmentId"])
         return jsonify(changed.as_listed()), 200
 
+
+def _add_revocations(app: Flask, world: World) -> None:
     @app.post("/api/accounts/baselime/revoke")
-    def _revoke() -> Answer:
+    def _revoke_grants() -> Answer:
         developer = _texts(developer="ada")["developer"]
         _known(developer, DEVELOPERS)
-        baselime.grants.revoke(developer)
+        world.baselime.grants.revoke(developer)
         return jsonify(revoked=developer), 200
+
+    @app.post("/api/accounts/last9/revoke")
+    def _revoke_refresh_token() -> Answer:
+        scope = _texts("scope")["scope"]
+        _known(scope, SCOPES)
+        world.last9.tokens.revoke(scope)
+        return jsonify(revoked=scope), 200
 
 
 def accounts(world: World) -> dict[str, object]:
@@ -120,6 +133,7 @@ def accounts(world: World) -> dict[str, object]:
                 name: [one.account for one in environments if name in one.developers] for name in DEVELOPERS
             },
         },
+        "last9": {"organization": ORGANIZATION, "tokens": world.last9.tokens.refresh_tokens()},
     }
 
 
@@ -145,7 +159,7 @@ def _texts(*needed: str, **defaults: str) -> dict[str, str]:
     return {name: str(asked[name]) for name in (*needed, *defaults)}
 
 
-def _known(name: str, known: dict[str, str]) -> None:
+def _known(name: str, known: Collection[str]) -> None:
     if name not in known:
         raise BadRequestError(f"unknown {name!r}; known are {', '.join(known)}")
 

@@ -31,7 +31,7 @@ class Door:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         body = read_body(environ)
-        endpoint = self._endpoint(environ)
+        endpoint = self._endpoint(environ).partition(".")[0]
         if endpoint not in ENDPOINTS[self._vendor]:
             return self._inside(environ, start_response)
         answer = self._answer(environ, endpoint, body)

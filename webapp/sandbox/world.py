@@ -9,6 +9,7 @@ from flask import Flask
 from webapp.sandbox.baselime.accounts import Client
 from webapp.sandbox.baselime.apps import Baselime
 from webapp.sandbox.desk import DEFAULT_REDIRECT, Desk, Settings
+from webapp.sandbox.last9.apps import Last9
 from webapp.sandbox.pages import new_app
 
 PORTS = ("console", "baselime", "baselime_events", "baselime_otel", "last9", "librato")
@@ -21,10 +22,11 @@ class World:
     def __init__(self, settings: Settings, client: Client) -> None:
         self.desk = Desk(dataclasses.replace(settings))
         self.baselime = Baselime(self.desk, client)
+        self.last9 = Last9(self.desk)
         self._start = dataclasses.asdict(settings)
 
     def vendor_apps(self) -> dict[str, Flask]:
-        return {**self.baselime.apps, **{name: new_app(name, self.desk) for name in ("last9", "librato")}}
+        return {**self.baselime.apps, "last9": self.last9.app, "librato": new_app("librato", self.desk)}
 
     def begin_with(self, **settings: object) -> None:
         """Change settings, and let a reset come back to these."""
@@ -37,6 +39,7 @@ class World:
         self.desk.faults.clear()
         self.desk.recorder.forget()
         self.baselime.reset()
+        self.last9.reset()
 
 
 def new_world(redirect_url: str = DEFAULT_REDIRECT, variables: Mapping[str, str] = os.environ) -> World:
