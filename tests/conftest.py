@@ -1,5 +1,6 @@
 """What every test may ask for: real databases, a real Redis, a real browser."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -8,6 +9,13 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.services import chromium, postgres, redis
+
+
+def pytest_configure() -> None:
+    """A developer's own settings are not the tests'."""
+    for name in list(os.environ):
+        if name.startswith("HITCHPOST_") and not name.startswith("HITCHPOST_TEST_"):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
