@@ -180,6 +180,8 @@ class Provider(Protocol):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    #: a sentence on what is left to do at the vendor after a disconnect; "": nothing
+    farewell: ClassVar[str]
 
 
 @runtime_checkable

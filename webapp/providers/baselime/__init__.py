@@ -3,16 +3,71 @@
 Baselime docs, "API Integration", "Events API" and "OpenTelemetry".
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
 
+from webapp.lib.http import Http
+from webapp.lib.secret import Secret
+from webapp.providers.base import (
+    Client,
+    EnvironmentListing,
+    Grant,
+)
+from webapp.providers.baselime import oauth
 from webapp.settings import Settings
 
 
 class Baselime:
-    """The provider."""
+    """The provider. Abilities: Installs, Refreshes and ListsEnvironments."""
 
     name: ClassVar[str] = "baselime"
     title: ClassVar[str] = "Baselime"
+    #: "The temporary code is valid for 3 minutes."
+    code_seconds: ClassVar[float] = 180.0
+    #: No endpoint that revokes is documented.
+    farewell: ClassVar[str] = (
+        "Baselime documents no way to give its grant back: "
+        "remove the integration in the Baselime console too."
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def client(self) -> Client:
+        """Our registration. The redirect address is built from the public address alone."""
+        return Client(
+            key=self.client_key(),
+            client_id=self._settings.baselime_client_id,
+            client_secret=Secret(self._settings.baselime_client_secret.get_secret_value()),
+            redirect_url=f"{self._settings.public_url}/install/{self.name}/callback",
+        )
+
+    def client_key(self) -> str:
+        """One Client per client id."""
+        return f"{self.name}:{self._settings.baselime_client_id}"
+
+    def install_url(self) -> str:
+        """The consent page; the docs give it no parameters."""
+        return (
+            f"{self._settings.baselime_console_url}/integrations/{quote(self._settings.baselime_client_id)}"
+        )
+
+    def console_origin(self) -> str:
+        """The origin of the consent page."""
+        parts = urlsplit(self._settings.baselime_console_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def exchange(self, http: Http, code: Secret) -> Grant:
+        """Trade a code for a grant."""
+        return oauth.exchange(http, self._settings.baselime_api_url, self.client(), code)
+
+    def refresh(self, http: Http, refresh_token: Secret, *, scope: str, details: Mapping[str, Any]) -> Grant:
+        """Trade the refresh token for a new access token; there are no scopes."""
+        return oauth.refresh(http, self._settings.baselime_api_url, self.client(), refresh_token)
+
+    def list_environments(
+        self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]
+    ) -> tuple[EnvironmentListing, ...]:
+        """Every environment of every workspace that the access token reaches, with its ingest key."""
+        return oauth.list_environments(http, self._settings.baselime_api_url, secrets["access_token"])
