@@ -42,6 +42,13 @@ def current(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_behind(database: Database) -> bool:
+    """Whether this code needs a migration first; a revision that it does not know is a newer one."""
+    at = current(database)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return at is None or (at in known and at != head())
+
+
 def upgrade(database: Database, revision: str = "head") -> None:
     """Move the schema up to `revision`; nothing happens if it is there. Raises Busy."""
     _move(database, lambda config: command.upgrade(config, revision))

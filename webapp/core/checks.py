@@ -1,0 +1,131 @@
+"""What must be right before a process may start: settings, the key ring, the schema. Every fault at once."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import make_url, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from webapp.core.runtime import Bell, Runtime, silent
+from webapp.errors import SettingsError
+from webapp.lib import schema
+from webapp.lib.vault import key_id_of, parse_keys
+from webapp.models import Credential, Install
+from webapp.settings import PREFIX, Settings
+
+_SECRET_CHARACTERS = 32
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def start(settings: Settings, *, wake: Callable[[Bell], None] = silent) -> Runtime:
+    """Join the parts of this process. Raises SettingsError with every fault; nothing is left open then."""
+    faults = of_settings(settings)
+    if faults:
+        raise SettingsError(faults)
+    runtime = Runtime.start(settings, wake=wake)
+    faults = of_database(runtime)
+    if faults:
+        runtime.close()
+        raise SettingsError(faults)
+    return runtime
+
+
+def of_settings(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
+    """Every fault of the settings taken together, as lines that name settings and no values."""
+    faults = [*_keys(settings), *_secret_key(settings), *_addresses(settings)]
+    if settings.is_production:
+        faults += [*_unsafe(settings), *_open_doors(settings)]
+        faults += _readable_files(os.environ if environ is None else environ)
+    return faults
+
+
+def of_database(runtime: Runtime) -> list[str]:
+    """Every fault of the database: out of reach, behind this code, or sealed under keys that are not here."""
+    try:
+        behind = list(_schema(runtime))
+        return behind or list(_key_ids(runtime))
+    except SQLAlchemyError as error:
+        return [f"{PREFIX}DATABASE_URL: the database cannot be used ({type(error).__name__})"]
+
+
+def _keys(settings: Settings) -> Iterator[str]:
+    try:
+        parse_keys(settings.vault_keys.get_secret_value())
+    except SettingsError as error:
+        yield from error.faults
+
+
+def _secret_key(settings: Settings) -> Iterator[str]:
+    secret = settings.secret_key.get_secret_value()
+    if not secret:
+        yield f"{PREFIX}SECRET_KEY is empty: make one with `hitchpost keys new --secret`"
+    elif len(secret) < _SECRET_CHARACTERS or len(set(secret)) < _SECRET_CHARACTERS // 4:
+        yield f"{PREFIX}SECRET_KEY is too easy to guess: it needs {_SECRET_CHARACTERS} random characters"
+
+
+def _addresses(settings: Settings) -> Iterator[str]:
+    try:
+        if make_url(settings.database_url.get_secret_value()).get_backend_name() not in {
+            "sqlite",
+            "postgresql",
+        }:
+            yield f"{PREFIX}DATABASE_URL is to begin with sqlite:/// or postgresql://"
+    except ArgumentError:
+        yield f"{PREFIX}DATABASE_URL is not a database address"
+    broker = urlsplit(settings.broker_url.get_secret_value())
+    if broker.scheme not in {"memory", "redis", "rediss", "unix"}:
+        yield f"{PREFIX}BROKER_URL is to begin with memory:// or redis://"
+
+
+def _unsafe(settings: Settings) -> Iterator[str]:
+    if not settings.public_url.startswith("https://"):
+        yield f"{PREFIX}PUBLIC_URL is not https: sessions and codes would travel in the open"
+    if settings.debug:
+        yield f"{PREFIX}DEBUG is on: error pages would show what is inside"
+    if settings.allow_private_vendors:
+        yield f"{PREFIX}ALLOW_PRIVATE_VENDORS is on: it is for the sandbox of development"
+    for name in ("baselime_client_id", "baselime_client_secret"):
+        value = getattr(settings, name)
+        plain = value if isinstance(value, str) else value.get_secret_value()
+        if "sandbox" in plain:
+            yield f"{PREFIX}{name.upper()} is the sandbox's own"
+    for name in sorted(n for n in type(settings).model_fields if n.endswith("_url") and n != "public_url"):
+        value = getattr(settings, name)
+        if isinstance(value, str) and value.startswith("http://"):
+            yield f"{PREFIX}{name.upper()} is not https"
+
+
+def _open_doors(settings: Settings) -> Iterator[str]:
+    for name, address in (("DATABASE_URL", settings.database_url), ("BROKER_URL", settings.broker_url)):
+        parts = urlsplit(address.get_secret_value())
+        far = parts.hostname is not None and parts.hostname not in _LOOPBACK
+        if parts.scheme not in {"sqlite", "memory"} and far and not parts.password:
+            yield f"{PREFIX}{name} names another machine and no password"
+
+
+def _readable_files(environ: Mapping[str, str]) -> Iterator[str]:
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable.endswith("_FILE"):
+            path = Path(environ[variable])
+            if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXO | stat.S_IWGRP):
+                yield f"{variable} names a file that others may read: chmod 600 it"
+
+
+def _schema(runtime: Runtime) -> Iterator[str]:
+    # A revision that this code does not know is a newer one: old code goes on while a new release rolls out.
+    if schema.is_behind(runtime.database):
+        yield f"{PREFIX}DATABASE_URL: the schema is older than this code: run `hitchpost migrate`"
+
+
+def _key_ids(runtime: Runtime) -> Iterator[str]:
+    with runtime.database.read() as session:
+        used = set(
+            session.scalars(select(Credential.key_id).where(Credential.sealed.is_not(None)).distinct())
+        )
+        held = session.scalars(select(Install.sealed).where(Install.sealed.is_not(None)))
+        used |= {key_id_of(sealed) for sealed in held if sealed is not None}
+    for key_id in sorted(used - runtime.vault.key_ids):
+        yield f"{PREFIX}VAULT_KEYS lacks key {key_id!r}, under which stored secrets are sealed"

@@ -1,0 +1,112 @@
+"""Logs: one line a happening, by named fields, and nothing secret in any of them.
+
+Three nets, one behind the other: our own lines may hold only fields of the list below; chatty libraries are
+heard from WARNING up; and whatever reaches a handler is searched for what looks like a secret.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+#: The fields that a line may hold. Only `words`, capped, may carry what a vendor or a browser said.
+FIELDS = frozenset(
+    {
+        *("event", "level", "logger", "timestamp", "exception"),
+        *("account", "bell", "connection_id", "count", "credential_id", "destination_id", "environment_id"),
+        *("error", "events", "failures", "host", "install_id", "kind", "limit", "milliseconds", "method"),
+        *("outcome", "path", "pid", "port", "process_id", "provider", "reason", "request_id", "requests"),
+        *("retry_after", "scope", "seconds", "seq", "setting", "state", "status", "stream_id", "task"),
+        *("thread", "user_id", "version", "words"),
+    }
+)
+_WORDS = 300
+
+_QUIET = ("alembic", "authlib", "celery", "h2", "httpcore", "httpx", "httpx2", "kombu", "urllib3", "werkzeug")
+
+_NAMES = "token|secret|passw(?:or)?d|api[_-]?key|code|cookie|authorization"
+_MASKS = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"(://[^\s/:@\"']*:)[^\s/@\"']+@", r"\1***@"),
+        (r"\b(hp_[a-z0-9]{1,16})_[\w-]{8,}", r"\1_***"),
+        (r"\beyJ[\w-]{5,}\.[\w-]{5,}(\.[\w-]*)?", "***"),
+        (r"\b(bearer|basic|apikey)(\s+)[\w.~+/=-]{8,}", r"\1\2***"),
+        (rf"\b([\w-]*(?:{_NAMES})[\"']?\s*[=:]\s*[\"']?)(?!\*)[^\s\"'&,;<>{{}}()\[\]]{{4,}}", r"\1***"),
+        (r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*", r"\1?***"),
+    )
+)
+
+
+def redact(text: str) -> str:
+    """`text` with everything that looks like a secret, and every query string, replaced by `***`."""
+    for pattern, replacement in _MASKS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def configure(form: str = "text", *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Send every line, ours and the libraries', to `stream` (standard error) as `text` or `json`."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_Redacting(form))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*_shared(), _allowlisted, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a room: `log = logs.get(__name__)`; then `log.info("refreshed", connection_id=…)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger
+
+
+class _Redacting(structlog.stdlib.ProcessorFormatter):
+    """Renders a line and hides what slipped through."""
+
+    def __init__(self, form: str) -> None:
+        rendering: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+        if form == "json":
+            rendering += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else:
+            rendering += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_plain_traceback)]
+        super().__init__(processors=rendering, foreign_pre_chain=_shared())
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def _plain_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """No local variables: they may be secrets."""
+    structlog.dev.plain_traceback(stream, exc_info)
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _allowlisted(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]) -> EventDict:
+    """Leave out unknown fields and say so: a field is added to FIELDS by thought, not by accident."""
+    kept = {name: value for name, value in event.items() if name in FIELDS or name.startswith("_")}
+    if left := sorted(event.keys() - kept.keys() - {"exc_info", "stack_info"}):
+        kept["words"] = f"left out: {', '.join(left)}"
+    if "exc_info" in event:
+        kept["exc_info"] = event["exc_info"]
+    if isinstance(kept.get("words"), str):
+        kept["words"] = kept["words"][:_WORDS]
+    return kept

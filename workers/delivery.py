@@ -1,0 +1,32 @@
+"""Delivery: drains due destinations for a while, and rings again if more is left."""
+
+import threading
+
+from webapp.core import delivery
+from webapp.core.runtime import Bell
+from workers import parts
+from workers.app import app
+
+#: Drains at a time in one process: fewer than its threads, so that other work is never shut out.
+PLACES = 3
+#: How long one drain goes on, in seconds; after it, others of the queue have their turn.
+TURN_SECONDS = 1.0
+
+_places = threading.BoundedSemaphore(PLACES)
+_missed = threading.Event()
+
+
+@app.task(name="hitchpost.delivery.drain", ignore_result=True)
+def drain() -> None:
+    """Drain, unless enough drains are under way: then the first of them to end looks again."""
+    if not _places.acquire(blocking=False):
+        _missed.set()
+        return
+    runtime = parts.runtime()
+    try:
+        _missed.clear()
+        delivery.drain(runtime, seconds=TURN_SECONDS)
+    finally:
+        _places.release()
+    if _missed.is_set() or delivery.work_left(runtime):
+        runtime.wake(Bell.DELIVERY)

@@ -1,0 +1,64 @@
+"""The worker and beat inside the web process, in threads, over a broker that is nothing but memory."""
+
+import threading
+from typing import Protocol, cast
+
+import celery.worker.state
+from celery.beat import EmbeddedService
+from celery.worker import WorkController
+
+from webapp.core.runtime import Runtime
+from webapp.lib import logs
+from workers import parts
+from workers.app import app, use
+
+log = logs.get(__name__)
+
+THREADS = 4
+_START_SECONDS = 30.0
+_FINISH_SECONDS = 25.0
+
+
+class Beat(Protocol):
+    """What Celery's EmbeddedService is, when it is a thread."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class CrewInside:
+    """Start it once a process, after any fork."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
+        self._beat = cast("Beat", EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler"))
+
+    def start(self) -> None:
+        """Start the worker, wait until it listens, start beat."""
+        use(self._runtime.settings)
+        parts.join(self._runtime)
+        app.loader.import_default_modules()
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            log.error("the worker inside does not come up", seconds=_START_SECONDS)
+        self._beat.start()
+
+    def stop(self) -> None:
+        """Let the tasks under way end, for 25 s at most; what is queued is found in the database again."""
+        self._beat.stop()
+        vars(celery.worker.state)["should_stop"] = 0  # how Celery is asked from another thread
+        self._thread.join(_FINISH_SECONDS)
+        vars(celery.worker.state)["should_stop"] = None
+
+    def _work(self) -> None:
+        WorkController(
+            app,
+            pool_cls="threads",
+            concurrency=THREADS,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            ready_callback=lambda _consumer: self._ready.set(),
+        ).start()
