@@ -134,6 +134,7 @@ def accounts(world: World) -> dict[str, object]:
             },
         },
         "last9": {"organization": ORGANIZATION, "tokens": world.last9.tokens.refresh_tokens()},
+        "librato": world.librato.account(),
     }
 
 

@@ -10,7 +10,7 @@ from webapp.sandbox.baselime.accounts import Client
 from webapp.sandbox.baselime.apps import Baselime
 from webapp.sandbox.desk import DEFAULT_REDIRECT, Desk, Settings
 from webapp.sandbox.last9.apps import Last9
-from webapp.sandbox.pages import new_app
+from webapp.sandbox.librato.apps import Librato
 
 PORTS = ("console", "baselime", "baselime_events", "baselime_otel", "last9", "librato")
 """Which app answers on port P, P+1, …"""
@@ -23,10 +23,11 @@ class World:
         self.desk = Desk(dataclasses.replace(settings))
         self.baselime = Baselime(self.desk, client)
         self.last9 = Last9(self.desk)
+        self.librato = Librato(self.desk)
         self._start = dataclasses.asdict(settings)
 
     def vendor_apps(self) -> dict[str, Flask]:
-        return {**self.baselime.apps, "last9": self.last9.app, "librato": new_app("librato", self.desk)}
+        return {**self.baselime.apps, "last9": self.last9.app, "librato": self.librato.app}
 
     def begin_with(self, **settings: object) -> None:
         """Change settings, and let a reset come back to these."""
@@ -40,6 +41,7 @@ class World:
         self.desk.recorder.forget()
         self.baselime.reset()
         self.last9.reset()
+        self.librato.reset()
 
 
 def new_world(redirect_url: str = DEFAULT_REDIRECT, variables: Mapping[str, str] = os.environ) -> World:
