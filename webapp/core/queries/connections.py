@@ -113,7 +113,7 @@ def count_by_state(session: Session, owner_id: UUID | None) -> dict[ConnectionSt
     counted = select(Connection.state, func.count()).group_by(Connection.state)
     if owner_id is not None:
         counted = counted.where(Connection.user_id == owner_id)
-    return dict(session.execute(counted).tuples().all())
+    return dict(session.execute(counted).all())
 
 
 def rows_of(session: Session, pairs: Sequence[tuple[Connection, User]]) -> tuple[ConnectionRow, ...]:

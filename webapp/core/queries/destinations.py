@@ -118,7 +118,7 @@ def dead_by_state(session: Session, destination_id: UUID) -> dict[DeadLetterStat
         .where(DeadLetter.destination_id == destination_id)
         .group_by(DeadLetter.state)
     )
-    return dict(session.execute(counted).tuples().all())
+    return dict(session.execute(counted).all())
 
 
 def _chosen(owner_id: UUID | None) -> AnySelect:
