@@ -61,6 +61,8 @@ class Settings(BaseModel):
     baselime_otel_url: str = "https://otel.baselime.io"
     #: hosts a pasted Last9 address may name; `*.` stands for any one label
     last9_hosts: tuple[str, ...] = ("*.last9.io",)
+    #: which scopes of a Last9 paste are kept; `read` and `delete` serve host apps that ask for them
+    last9_scopes: tuple[str, ...] = ("write",)
     #: a base address that overrides https://<host of the token>; for the sandbox and compatible services
     last9_url: str = ""
     librato_url: str = "https://metrics-api.librato.com"
@@ -74,10 +76,18 @@ class Settings(BaseModel):
     app_name: str = "the app"
     continue_url: str = ""
 
-    @field_validator("last9_hosts", "return_origins", mode="before")
+    @field_validator("last9_hosts", "last9_scopes", "return_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("last9_scopes")
+    @classmethod
+    def _scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "write" not in value or not set(value) <= {"read", "write", "delete"}:
+            message = "takes write, and beside it read and delete"
+            raise ValueError(message)
+        return value
 
     @field_validator(
         "public_url",

@@ -27,6 +27,10 @@ class Dialect:
     refresh_token: str = "refresh_token"  # noqa: S105 - a field's name
     token_type: str = "token_type"  # noqa: S105 - a field's name
     expires_in: str = "expires_in"
+    #: a vendor that names two moments (Unix seconds) instead of a life: their difference is the life,
+    #: so that no clock of theirs or ours matters
+    issued_at: str = ""
+    expires_at: str = ""
 
 
 def grant_of(response: Response, dialect: Dialect, *, needs_refresh_token: bool = False) -> Grant:
@@ -45,7 +49,8 @@ def grant_of(response: Response, dialect: Dialect, *, needs_refresh_token: bool 
     return Grant(
         access_token=Secret(access_token),
         refresh_token=Secret(refresh_token) if refresh_token else None,
-        lifetime=_lifetime(fields, dialect.expires_in, response),
+        lifetime=_lifetime(fields, dialect, response),
+        scope=_scope(fields),
     )
 
 
@@ -58,13 +63,30 @@ def _token(fields: dict[str, Any], name: str, response: Response, *, needed: boo
     return value
 
 
-def _lifetime(fields: dict[str, Any], name: str, response: Response) -> float:
+def _lifetime(fields: dict[str, Any], dialect: Dialect, response: Response) -> float:
+    if dialect.expires_at:
+        seconds = _number(fields, dialect.expires_at, response) - _number(fields, dialect.issued_at, response)
+    else:
+        seconds = _number(fields, dialect.expires_in, response)
+    if not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
+        raise _invalid("names a life outside 1 second to 366 days", response)
+    return seconds
+
+
+def _number(fields: dict[str, Any], name: str, response: Response) -> float:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise _invalid(f"has no number {name}", response)
-    if not _SHORTEST_SECONDS <= value <= _LONGEST_SECONDS:
-        raise _invalid(f"has an {name} outside 1 second to 366 days", response)
     return float(value)
+
+
+def _scope(fields: dict[str, Any]) -> str:
+    """`scope` is a string of words (RFC 6749 §3.3); some vendors send a list `scopes`; else none."""
+    listed = fields.get("scopes")
+    if isinstance(listed, list):
+        return " ".join(word for word in listed if isinstance(word, str))
+    scope = fields.get("scope")
+    return scope if isinstance(scope, str) else ""
 
 
 def _invalid(what: str, response: Response) -> VendorAnswerInvalid:
