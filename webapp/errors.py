@@ -7,7 +7,8 @@ HitchpostError
 │   └── SealBroken           changed, moved or truncated
 ├── NotFound                 no such thing, or not yours
 ├── Conflict                 the state of things does not allow it
-│   └── Fenced               somebody else holds it now
+│   ├── Fenced               somebody else holds it now
+│   └── IdentityConflict     another event is known under this identity
 ├── Forbidden                known, but not allowed
 ├── Invalid                  bad input, with every fault and where it is
 ├── Overloaded               not now: try again later
@@ -22,6 +23,14 @@ HitchpostError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of an input: `where` is a JSON Pointer (RFC 6901) or a field's name, `what` a sentence."""
+
+    where: str
+    what: str
 
 
 class HitchpostError(Exception):
@@ -64,6 +73,15 @@ class Fenced(Conflict):
     """Somebody else holds this now; what was under way is discarded."""
 
 
+class IdentityConflict(Conflict):
+    """Another event is known under the same user, source and id."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """One Fault for each event in conflict: a JSON Pointer to it, and the event that has its identity."""
+        self.faults = tuple(faults)
+        super().__init__()
+
+
 class Forbidden(HitchpostError):
     """This is not allowed."""
 
@@ -75,14 +93,6 @@ class Overloaded(HitchpostError):
         """`retry_after` is in seconds."""
         super().__init__(message)
         self.retry_after = retry_after
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault of an input: `where` is a JSON Pointer (RFC 6901) or a field's name, `what` a sentence."""
-
-    where: str
-    what: str
 
 
 class Invalid(HitchpostError):

@@ -1,0 +1,99 @@
+"""Accepting events: check all, store all or none, and wake whoever forwards them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from webapp.core.events.cloudevents import read_cloudevent
+from webapp.core.events.drafts import Draft
+from webapp.core.events.forms import EventForm, read_items
+from webapp.core.events.group_commit import GroupCommit
+from webapp.core.events.native import read_native
+from webapp.core.events.owners import find_streams
+from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, public_id, store
+from webapp.core.runtime import Bell, Runtime
+from webapp.errors import Fault, Invalid, Overloaded
+from webapp.lib import clock
+from webapp.lib.database import Database, is_contention
+
+_BUSY = "The database cannot take events at this moment; nothing was stored. Send the same request again."
+#: A database's group, as long as the database lives.
+_groups: WeakKeyDictionary[Database, GroupCommit[Batch, Stored]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What an accepted request came to; `ids` in the order of its events, known ones under their first id."""
+
+    accepted: int
+    duplicates: int
+    ids: tuple[str, ...]
+
+
+def accept(runtime: Runtime, payload: bytes, *, form: EventForm, only_user: UUID | None) -> Accepted:
+    """Store the events of a request, all or none; once this returns they are committed.
+
+    `only_user` is the user that the sender's API key is bound to. An event with the user, source, id and
+    content of a known one is a duplicate. Raises Invalid (a Fault for every bad item), IdentityConflict
+    when a known identity comes with other content, Overloaded when the database is busy or full.
+    """
+    drafts = _read(payload, form, clock.now())
+    try:
+        streams = find_streams(runtime, drafts, only_user)
+        stored = _group(runtime.database).submit(Batch(drafts, streams))
+    except PoolTimeout:
+        raise Overloaded(_BUSY) from None
+    except DBAPIError as error:
+        if is_contention(error) or _is_unable(error):
+            raise Overloaded(_BUSY) from None
+        raise
+    if stored.woken:
+        runtime.wake(Bell.DELIVERY)
+    ids = tuple(public_id(stream, seq) for stream, seq in stored.places)
+    return Accepted(accepted=len(ids) - stored.duplicates, duplicates=stored.duplicates, ids=ids)
+
+
+def _read(payload: bytes, form: EventForm, now: datetime) -> Sequence[Draft]:
+    read = read_native if form is EventForm.NATIVE else read_cloudevent
+    drafts: list[Draft] = []
+    faults: list[Fault] = []
+    for item in read_items(payload, form):
+        made = read(item, now)
+        if isinstance(made, Draft):
+            drafts.append(made)
+        else:
+            faults += made
+    if faults:
+        raise Invalid(faults)
+    return drafts
+
+
+def _group(database: Database) -> GroupCommit[Batch, Stored]:
+    made: GroupCommit[Batch, Stored] = GroupCommit(
+        partial(store, database), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS
+    )
+    return _groups.setdefault(database, made)
+
+
+def _is_unable(error: DBAPIError) -> bool:
+    """Whether the database is full, read-only or out of reach: a fault of the place, not of the statement."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state == "25006" or state[:2] in {"08", "53", "57", "58"}
+    words = str(error.orig)
+    return any(sign in words for sign in _UNABLE)
+
+
+_UNABLE = (
+    "connection",  # libpq's words carry no SQLSTATE when there was no server to give one
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "disk I/O error",
+    "unable to open database file",
+)

@@ -1,0 +1,117 @@
+"""Drafts: items that are checked and written as the envelope that will be stored and sent.
+
+The envelope is a JSON object: `id`, `source`, `type`, `subject`?, `state`?, `time` (RFC 3339), `timestamp`
+(the same in milliseconds), `message` (a line for people), `data`, `attributes`? (of a CloudEvent, those
+beyond these), and for a stop whose start was seen `started_at`. What log services look for at the top is
+lifted there from `data`: `error`, `requestId`, `traceId`, `level` (strings) and `duration` (a number).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from webapp.errors import Fault
+from webapp.lib.times import rfc3339
+
+#: An event, as stored, must stay below this many bytes (Baselime docs, "Events API": each event < 256kb).
+MAX_EVENT_BYTES = 256_000
+_STARTED_AT = b',"started_at":"%s"}'
+#: what `with_start` adds at most
+_ROOM_FOR_START = len(_STARTED_AT % b"9999-12-31T23:59:59.999Z") - 1
+_LIFTED = {"error": str, "requestId": str, "traceId": str, "level": str, "duration": int | float}
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_VERBS = {"start": " started", "stop": " stopped", None: ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An event before it has a stream and a seq."""
+
+    where: str
+    #: as the client named the user; None: the one its key is bound to
+    user: str | None
+    key_hash: bytes
+    digest: bytes
+    type: str
+    source: str
+    subject: str | None
+    state: str | None
+    time: datetime
+    body: bytes = field(repr=False)
+
+    def with_start(self, started: datetime) -> bytes:
+        """The envelope with `started_at`."""
+        return self.body[:-1] + _STARTED_AT % rfc3339(started).encode()
+
+    def size_fault(self) -> Fault | None:
+        """A fault when the envelope is too large to be sent to anybody."""
+        size = len(self.body) + (_ROOM_FOR_START if self.state == "stop" else 0)
+        if size < MAX_EVENT_BYTES:
+            return None
+        return Fault(self.where, f"is {size:,} bytes as stored, an event must be below {MAX_EVENT_BYTES:,}")
+
+
+def draft(
+    item: Mapping[str, Any],
+    where: str,
+    *,
+    id: str,
+    source: str,
+    type: str,
+    subject: str | None,
+    state: str | None,
+    time: datetime,
+    user: str | None,
+    data: Mapping[str, Any],
+    attributes: Mapping[str, Any] | None = None,
+) -> Draft:
+    """Write the envelope. `item` is what the client sent: its digest tells a repeat from another event."""
+    envelope: dict[str, Any] = {"id": id, "source": source, "type": type}
+    envelope |= {name: value for name, value in (("subject", subject), ("state", state)) if value is not None}
+    envelope |= {"time": rfc3339(time), "timestamp": (time - _EPOCH) // _MILLISECOND}
+    envelope["message"] = _message(type, subject, state, data)
+    envelope |= {name: data[name] for name, kind in _LIFTED.items() if _is(data.get(name), kind)}
+    envelope["data"] = data
+    if attributes:
+        envelope["attributes"] = attributes
+    return Draft(
+        where=where,
+        user=user,
+        key_hash=key_hash(source, id),
+        digest=_digest(item),
+        type=type,
+        source=source,
+        subject=subject,
+        state=state,
+        time=time,
+        body=_json(envelope),
+    )
+
+
+def key_hash(source: str, id: str) -> bytes:
+    """The identity of an event inside its stream."""
+    return hashlib.sha256(_json([source, id])).digest()
+
+
+def _digest(item: Mapping[str, Any]) -> bytes:
+    # The user is left out: the stream says who it is, and there are two ways to name the same one.
+    sent = {name: value for name, value in item.items() if name != "user"}
+    return hashlib.sha256(json.dumps(sent, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+def _message(type: str, subject: str | None, state: str | None, data: Mapping[str, Any]) -> str:
+    given = data.get("message")
+    if isinstance(given, str) and given:
+        return given
+    return f"{type}{_VERBS[state]}" + (f": {subject}" if subject else "")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

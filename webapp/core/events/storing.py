@@ -1,0 +1,168 @@
+"""Storing events: one transaction for a group of requests, its locks in one order.
+
+First the streams are locked, in the order of their ids; only then is looked for repeats, in a statement of
+its own (the snapshot of an earlier one predates the wait for the lock). A seq is given under the lock, so
+that no reader ever sees a later one without all before it. Destinations come last.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, select, text, tuple_, update
+from sqlalchemy.orm import Session
+
+from webapp.core.events import starts
+from webapp.core.events.drafts import Draft
+from webapp.core.streams import rows
+from webapp.errors import Fault, IdentityConflict, NotFound
+from webapp.lib.database import Database, db_time
+from webapp.models import Destination, Event, Stream
+
+#: events in one shared transaction
+MOST_EVENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The drafts of one request, and the stream of each."""
+
+    drafts: Sequence[Draft]
+    streams: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a request: each draft's place, how many were known, whether a reader is to wake."""
+
+    places: Sequence[tuple[UUID, int]]
+    duplicates: int
+    woken: bool
+
+
+def store(database: Database, batches: Sequence[Batch]) -> list[Stored]:
+    """Store the events of several requests, or none of them. Raises IdentityConflict, NotFound."""
+    with database.write() as session:
+        if not database.is_sqlite:
+            session.execute(_LOCK_TIMEOUT)
+        stream_ids = {stream for batch in batches for stream in batch.streams}
+        heads = rows.lock(session, stream_ids)
+        if len(heads) < len(stream_ids):
+            message = "The user of these events was removed meanwhile."
+            raise NotFound(message)
+        writer = _Writer(heads, _known(session, batches), starts.Starts(session, heads))
+        placed = [writer.place(batch) for batch in batches]
+        woken = writer.write(session)
+    return [Stored(places, duplicates, woken) for places, duplicates in placed]
+
+
+_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '1s'")
+
+
+class _Writer:
+    """Gives each new event its seq and gathers the rows."""
+
+    def __init__(
+        self,
+        heads: Mapping[UUID, rows.Head],
+        known: dict[tuple[UUID, bytes], tuple[int, bytes]],
+        seen: starts.Starts,
+    ) -> None:
+        self._next = {stream: head.seq + 1 for stream, head in heads.items()}
+        self._heads = heads
+        self._known = known
+        self._starts = seen
+        self._events: list[dict[str, Any]] = []
+
+    def place(self, batch: Batch) -> tuple[list[tuple[UUID, int]], int]:
+        """The (stream, seq) of each draft of a request, and how many were known. Raises IdentityConflict."""
+        places, faults, duplicates = [], [], 0
+        for draft, stream in zip(batch.drafts, batch.streams, strict=True):
+            found = self._known.get((stream, draft.key_hash))
+            if found is None:
+                found = self._add(draft, stream)
+            elif found[1] == draft.digest:
+                duplicates += 1
+            else:
+                first = public_id(stream, found[0])
+                what = f"differs from event {first}, which has the same user, source and id"
+                faults.append(Fault(draft.where, what))
+            places.append((stream, found[0]))
+        if faults:
+            raise IdentityConflict(faults)
+        return places, duplicates
+
+    def _add(self, draft: Draft, stream: UUID) -> tuple[int, bytes]:
+        seq = self._next[stream]
+        self._next[stream] = seq + 1
+        found = self._known[stream, draft.key_hash] = (seq, draft.digest)
+        self._events.append(
+            {
+                "stream_id": stream,
+                "seq": seq,
+                "key_hash": draft.key_hash,
+                "digest": draft.digest,
+                "type": draft.type,
+                "source": draft.source,
+                "subject": draft.subject,
+                "state": draft.state,
+                "time": draft.time,
+                "accepted_at": self._accepted_at(stream),
+                "body": self._starts.body_of(draft, stream),
+            }
+        )
+        return found
+
+    def _accepted_at(self, stream: UUID) -> datetime:
+        # A clock that was set back must not make a later event look older: rewinding searches by this time.
+        head = self._heads[stream]
+        return head.now if head.last_accepted_at is None else max(head.now, head.last_accepted_at)
+
+    def write(self, session: Session) -> bool:
+        """Write everything; True when a destination became due."""
+        if not self._events:
+            return False
+        session.execute(insert(Event), self._events)
+        touched = {event["stream_id"] for event in self._events}
+        session.connection().execute(
+            _MOVE_HEAD,
+            [
+                {"id_": stream, "seq": self._next[stream] - 1, "at": self._accepted_at(stream)}
+                for stream in sorted(touched)
+            ],
+        )
+        due = (
+            update(Destination)
+            .where(
+                Destination.stream_id.in_(touched), Destination.due_at.is_(None), Destination.hold.is_(None)
+            )
+            .values(due_at=db_time())
+        )
+        return session.connection().execute(due).rowcount > 0
+
+
+_MOVE_HEAD = (
+    update(Stream)
+    .where(Stream.id == bindparam("id_"))
+    .values(head_seq=bindparam("seq"), last_accepted_at=bindparam("at"))
+)
+
+
+def _known(session: Session, batches: Sequence[Batch]) -> dict[tuple[UUID, bytes], tuple[int, bytes]]:
+    """The events that have one of these identities already: (stream, key hash) → (seq, digest)."""
+    keys = [
+        (stream, draft.key_hash)
+        for batch in batches
+        for draft, stream in zip(batch.drafts, batch.streams, strict=True)
+    ]
+    query = select(Event.stream_id, Event.key_hash, Event.seq, Event.digest).where(
+        tuple_(Event.stream_id, Event.key_hash).in_(keys)
+    )
+    return {(stream, key): (seq, digest) for stream, key, seq, digest in session.execute(query)}
+
+
+def public_id(stream_id: UUID, seq: int) -> str:
+    """How an event is named outside."""
+    return f"{stream_id.hex}-{seq}"

@@ -1,0 +1,1 @@
+"""Streams: a user's events in order, and the destinations that read them on."""

@@ -1,0 +1,58 @@
+"""Streams as rows: making them, and the lock under which a seq is given and a reader goes idle."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from webapp.lib.database import Database, db_time
+from webapp.lib.ids import uuid7
+from webapp.models import Stream
+
+
+class Head(NamedTuple):
+    """Where a stream stands, read under its lock."""
+
+    seq: int
+    tail_seq: int
+    last_accepted_at: datetime | None
+    #: the database's clock
+    now: datetime
+
+
+def ensure(session: Session, user_id: UUID) -> UUID:
+    """The id of the user's stream, made now if it is the first time: two at once make one."""
+    made = _insert(session)(Stream).values(id=uuid7(), user_id=user_id, head_seq=0, tail_seq=1)
+    session.execute(made.on_conflict_do_nothing(index_elements=["user_id"]))
+    return session.execute(select(Stream.id).where(Stream.user_id == user_id)).scalar_one()
+
+
+def ensure_all(database: Database, user_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The streams of several users, each made in a transaction of its own: no lock waits for another's."""
+    made: dict[UUID, UUID] = {}
+    for user_id in user_ids:
+        with database.write() as session:
+            made[user_id] = ensure(session, user_id)
+    return made
+
+
+def lock(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
+    """Lock streams in the order of their ids, before any destination, and say where they stand.
+
+    FOR NO KEY UPDATE, so that events (which refer to the row by its key) can be inserted meanwhile.
+    """
+    query = (
+        select(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time())
+        .where(Stream.id.in_(stream_ids))
+        .order_by(Stream.id)
+        .with_for_update(key_share=True)
+    )
+    return {row[0]: Head(row[1], row[2], row[3], row[4]) for row in session.execute(query).tuples()}
+
+
+def _insert(session: Session) -> type[postgresql.Insert | sqlite.Insert]:
+    return postgresql.Insert if session.get_bind().dialect.name == "postgresql" else sqlite.Insert
