@@ -1,1 +1,70 @@
-"""The JSON interface, one module a resource."""
+"""The JSON interface: one module a resource, one table of operations, served and documented from it."""
+
+from flask import Blueprint, Flask, Response, request
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from webapp.api import connect_sessions, dead_letters, events, health, metrics, pages
+from webapp.api.operations import Operation, serve
+from webapp.api.problems import Refusal, explain, explain_http, respond
+from webapp.errors import HitchpostError, Overloaded
+from webapp.lib.database import is_contention
+
+PREFIX = "/api/v1"
+
+#: Every resource, in the order that the document shows them.
+RESOURCES = (
+    events.resource,
+    dead_letters.resource,
+    connect_sessions.resource,
+)
+
+OPERATIONS: tuple[Operation, ...] = tuple(
+    operation for resource in RESOURCES for operation in resource.operations
+)
+
+
+def register(app: Flask) -> None:
+    """Serve the interface, its pages, and what machines ask of this process. None of it heeds a cookie."""
+    app.register_blueprint(_make_blueprint())
+    app.register_blueprint(pages.make_blueprint(OPERATIONS, PREFIX))
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
+    app.before_request(_refuse_unknown)
+
+
+def _make_blueprint() -> Blueprint:
+    blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
+    for operation in OPERATIONS:
+        blueprint.add_url_rule(
+            operation.path, endpoint=operation.name, view_func=serve(operation), methods=[operation.method]
+        )
+    blueprint.register_error_handler(Refusal, _refuse)
+    blueprint.register_error_handler(HitchpostError, explain)
+    blueprint.register_error_handler(SQLAlchemyError, _explain_database)
+    for status in (400, 404, 405, 413, 415, 429, 500):
+        blueprint.register_error_handler(status, explain_http)
+    return blueprint
+
+
+def _refuse(refusal: Refusal) -> Response:
+    return respond(refusal.problem, refusal.detail, faults=refusal.faults, headers=refusal.headers)
+
+
+def _explain_database(error: SQLAlchemyError) -> Response:
+    """A busy database is no fault of the request; any other error of it is a fault of ours."""
+    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and is_contention(error)):
+        return explain(Overloaded("The database is busy."))
+    raise error
+
+
+def _refuse_unknown() -> Response | None:
+    """An address or a method that is not there belongs to no blueprint: it is answered in our form here."""
+    error = request.routing_exception
+    if not isinstance(error, HTTPException) or not request.path.startswith(f"{PREFIX}/"):
+        return None
+    return explain_http(error)
+
+
+__all__ = ["OPERATIONS", "PREFIX", "register"]

@@ -42,6 +42,8 @@ class Scope(StrEnum):
     CONNECT_SESSIONS = "connect-sessions"
     #: pause, resume and rewind destinations, replay dead letters
     DESTINATIONS_WRITE = "destinations:write"
+    #: read the instance's figures from another machine
+    METRICS_READ = "metrics:read"
 
 
 _PREFIX_LETTERS = string.ascii_lowercase + string.digits

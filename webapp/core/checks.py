@@ -45,8 +45,7 @@ def of_settings(settings: Settings, environ: Mapping[str, str] | None = None) ->
 def of_database(runtime: Runtime) -> list[str]:
     """Every fault of the database: out of reach, behind this code, or sealed under keys that are not here."""
     try:
-        behind = list(_schema(runtime))
-        return behind or list(_key_ids(runtime))
+        return of_schema(runtime) or of_keys(runtime)
     except SQLAlchemyError as error:
         return [f"{PREFIX}DATABASE_URL: the database cannot be used ({type(error).__name__})"]
 
@@ -114,18 +113,24 @@ def _readable_files(environ: Mapping[str, str]) -> Iterator[str]:
                 yield f"{variable} names a file that others may read: chmod 600 it"
 
 
-def _schema(runtime: Runtime) -> Iterator[str]:
+def of_schema(runtime: Runtime) -> list[str]:
+    """The fault of a schema that is behind. Raises SQLAlchemyError when the database cannot be used."""
     # A revision that this code does not know is a newer one: old code goes on while a new release rolls out.
-    if schema.is_behind(runtime.database):
-        yield f"{PREFIX}DATABASE_URL: the schema is older than this code: run `hitchpost migrate`"
+    if not schema.is_behind(runtime.database):
+        return []
+    return [f"{PREFIX}DATABASE_URL: the schema is older than this code: run `hitchpost migrate`"]
 
 
-def _key_ids(runtime: Runtime) -> Iterator[str]:
+def of_keys(runtime: Runtime) -> list[str]:
+    """Every key that the ring lacks and that stored secrets need. Raises SQLAlchemyError, as above."""
     with runtime.database.read() as session:
         used = set(
             session.scalars(select(Credential.key_id).where(Credential.sealed.is_not(None)).distinct())
         )
         held = session.scalars(select(Install.sealed).where(Install.sealed.is_not(None)))
         used |= {key_id_of(sealed) for sealed in held if sealed is not None}
-    for key_id in sorted(used - runtime.vault.key_ids):
-        yield f"{PREFIX}VAULT_KEYS lacks key {key_id!r}, under which stored secrets are sealed"
+    missing = sorted(used - runtime.vault.key_ids)
+    return [
+        f"{PREFIX}VAULT_KEYS lacks key {key_id!r}, under which stored secrets are sealed"
+        for key_id in missing
+    ]

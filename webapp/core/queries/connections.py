@@ -250,3 +250,14 @@ _ORDERS = {
         descending=True,
     ),
 }
+
+__all__ = [
+    "ConnectionQuery",
+    "ConnectionRow",
+    "ConnectionSort",
+    "ConnectionState",
+    "count_by_state",
+    "count_connections",
+    "list_connections",
+    "rows_of",
+]

@@ -141,3 +141,12 @@ def _pretty(body: bytes) -> str:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
+
+__all__ = [
+    "DeadLetterQuery",
+    "DeadLetterRow",
+    "DeadLetterState",
+    "count_dead_letters",
+    "find_dead_letter",
+    "list_dead_letters",
+]

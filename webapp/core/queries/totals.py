@@ -32,18 +32,11 @@ def read_totals(session: Session) -> Totals:
         .join(Stream, Stream.id == Destination.stream_id)
         .group_by(Destination.kind)
     )
-    return Totals(
-        accepted=int(accepted),
-        by_kind={kind: _ledger(*map(int, numbers)) for kind, *numbers in session.execute(summed)},
-    )
+    by_kind = {
+        kind: Ledger(**dict(zip(_NAMES, map(int, numbers), strict=True)))
+        for kind, *numbers in session.execute(summed)
+    }
+    return Totals(accepted=int(accepted), by_kind=by_kind)
 
 
-def _ledger(accepted: int, delivered: int, filtered: int, dead: int, expired: int, waiting: int) -> Ledger:
-    return Ledger(
-        accepted=accepted,
-        delivered=delivered,
-        filtered=filtered,
-        dead=dead,
-        expired=expired,
-        waiting=waiting,
-    )
+_NAMES = ("accepted", "delivered", "filtered", "dead", "expired", "waiting")

@@ -1,0 +1,158 @@
+"""Answers: what the interface says of each noun; nothing that is not named here goes out."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """What is answered; read from the attributes of the core's rows."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class AcceptedAnswer(Answer):
+    """What became of a request's events; from here on none of them is lost."""
+
+    accepted: int = Field(description="Events stored by this request.")
+    duplicates: int = Field(description="Events that an earlier request stored already.")
+    ids: tuple[str, ...] = Field(description="The id of each event here, in the order they were sent.")
+
+
+class ConnectionAnswer(Answer):
+    """The lasting link between a user and one account at a vendor."""
+
+    id: UUID
+    user: UUID = Field(description="The user it belongs to.", validation_alias="owner_id")
+    provider: str
+    label: str = Field(description="The account, in a person's words.")
+    state: str = Field(description="active, degraded, needs_reconnect, paused or disconnected.")
+    reason: str | None = Field(description="Why it is not simply active, in one sentence.")
+    created_at: datetime
+    expires_at: datetime | None = Field(description="When the access token ends; null: nothing that expires.")
+    refresh_at: datetime | None = Field(description="When the access token is refreshed next.")
+    last_delivered_at: datetime | None
+    waiting: int = Field(description="Events accepted and not yet settled, over all its destinations.")
+    destinations: int
+    held: int = Field(description="Destinations that stand still.")
+
+
+class EnvironmentAnswer(Answer):
+    """One environment of the account, as the vendor lists it."""
+
+    id: UUID
+    account: str = Field(validation_alias="account_key")
+    environment: str = Field(validation_alias="vendor_key")
+    state: str = Field(description="present, or missing from the vendor's list.")
+    missing_since: datetime | None
+
+
+class ConnectionDetailAnswer(Answer):
+    """One connection, with its environments."""
+
+    connection: ConnectionAnswer = Field(validation_alias="row")
+    environments: tuple[EnvironmentAnswer, ...]
+    environments_fetched_at: datetime | None
+    disconnected_at: datetime | None
+
+
+class ConnectionPage(Answer):
+    """Some connections; `next` is the `after` of the page behind them."""
+
+    items: tuple[ConnectionAnswer, ...] = Field(validation_alias="rows")
+    next: str | None
+
+
+class AccessTokenAnswer(Answer):
+    """An access token that works now. Keep it no longer than `expires_at`, and in no log."""
+
+    access_token: str
+    token_type: str
+    expires_at: datetime | None
+
+
+class DisconnectedAnswer(Answer):
+    """A connection that ended."""
+
+    id: UUID
+    at_the_vendor: str = Field(description="What is left to do at the vendor, for its owner; may be empty.")
+
+
+class LedgerAnswer(Answer):
+    """What became of every event: accepted = delivered + filtered + dead + expired + waiting."""
+
+    accepted: int
+    delivered: int
+    filtered: int
+    dead: int
+    expired: int
+    waiting: int
+
+
+class DestinationAnswer(Answer):
+    """Where a user's events go: one environment, one kind."""
+
+    id: UUID
+    connection: UUID = Field(validation_alias="connection_id")
+    user: UUID = Field(validation_alias="owner_id")
+    provider: str
+    account: str = Field(validation_alias="account_key")
+    environment: str
+    kind: str
+    settings: dict[str, Any]
+    hold: str | None = Field(
+        description="Why it stands still: paused, key_refused, failing, gone or disconnected."
+    )
+    reason: str | None
+    failures: int = Field(description="Tries in a row that failed.")
+    failing_since: datetime | None
+    last_delivered_at: datetime | None
+    cursor_seq: int = Field(description="The last seq settled here.")
+    head_seq: int = Field(description="The last seq accepted for this user.")
+    tail_seq: int = Field(description="The first seq still kept: how far back a rewind can go.")
+    ledger: LedgerAnswer
+    created_at: datetime
+    closed_at: datetime | None
+
+
+class DestinationPage(Answer):
+    """Some destinations, newest first; `next` is the `after` of the page behind them."""
+
+    items: tuple[DestinationAnswer, ...] = Field(validation_alias="rows")
+    next: str | None
+
+
+class DeadLetterAnswer(Answer):
+    """An event that one destination could not take, with the reason."""
+
+    id: UUID
+    destination: UUID = Field(validation_alias="destination_id")
+    connection: UUID = Field(validation_alias="connection_id")
+    account: str = Field(validation_alias="account_key")
+    environment: str
+    kind: str
+    event: str = Field(
+        validation_alias="event_id", description="The event's id, as it was answered at first."
+    )
+    seq: int
+    type: str
+    reason: str
+    state: str = Field(description="open, queued, replayed, discarded or superseded.")
+    created_at: datetime
+    changed_at: datetime
+
+
+class DeadLetterPage(Answer):
+    """Some dead letters, newest first; `next` is the `after` of the page behind them."""
+
+    items: tuple[DeadLetterAnswer, ...] = Field(validation_alias="rows")
+    next: str | None
+
+
+class ConnectSessionAnswer(Answer):
+    """A link that works once: send the user's browser there."""
+
+    url: str
+    expires_at: datetime

@@ -1,0 +1,52 @@
+"""Callers: who asks, told by the API key in the Authorization header and by nothing else."""
+
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from flask import current_app, request
+
+from webapp.api.problems import FORBIDDEN, UNAUTHORIZED, Refusal
+from webapp.core import api_keys
+from webapp.core.api_keys import Scope
+from webapp.core.audit import Actor
+from webapp.core.runtime import Runtime
+from webapp.errors import Forbidden, NotFound
+
+_REALM = 'Bearer realm="hitchpost"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A host app with a good API key."""
+
+    runtime: Runtime
+    actor: Actor
+    #: the one user the key is bound to; None: the whole instance
+    only_user: UUID | None
+
+
+def runtime() -> Runtime:
+    """The Runtime that this application was made with."""
+    return cast("Runtime", current_app.extensions["hitchpost"])
+
+
+def authorize(scope: Scope) -> Caller:
+    """Who asks. Raises Refusal: 401 without a good key, 403 when the key lacks `scope` (RFC 6750 §3)."""
+    parts = runtime()
+    kind, _, presented = request.headers.get("Authorization", "").partition(" ")
+    presented = presented.strip()
+    if kind.lower() != "bearer" or not presented or not presented.isprintable():
+        detail = "Send an API key as `Authorization: Bearer hp_…`."
+        raise Refusal(UNAUTHORIZED, detail, headers={"WWW-Authenticate": _REALM})
+    try:
+        key = api_keys.admit(parts, presented, scope)
+    except NotFound:
+        challenge = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+        raise Refusal(
+            UNAUTHORIZED, "This API key is unknown, revoked or expired.", headers=challenge
+        ) from None
+    except Forbidden:
+        challenge = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'}
+        raise Refusal(FORBIDDEN, f"This API key lacks the scope {scope.value}.", headers=challenge) from None
+    return Caller(runtime=parts, actor=Actor.key(key.prefix), only_user=key.user_id)

@@ -1,0 +1,57 @@
+"""Events: where a host app sends them, and where each one is."""
+
+from flask import request
+
+from webapp.api.answers import AcceptedAnswer
+from webapp.api.bodies import read_body
+from webapp.api.callers import Caller
+from webapp.api.event_schemas import CONTENT
+from webapp.api.operations import Resource
+from webapp.api.problems import (
+    BAD_REQUEST,
+    IDENTITY_CONFLICT,
+    INVALID_EVENTS,
+    OVERLOADED,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Refusal,
+)
+from webapp.core import events
+from webapp.core.api_keys import Scope
+from webapp.core.events import EventForm
+from webapp.errors import Invalid
+
+resource = Resource("Events")
+
+#: What a Content-Type says of the form of a body (CloudEvents 1.0, HTTP protocol binding §3).
+FORMS = {
+    "application/json": EventForm.NATIVE,
+    "application/cloudevents+json": EventForm.CLOUDEVENT,
+    "application/cloudevents-batch+json": EventForm.CLOUDEVENTS_BATCH,
+}
+
+
+@resource.post(
+    "/events",
+    scope=Scope.EVENTS_WRITE,
+    status=202,
+    takes=CONTENT,
+    problems=(BAD_REQUEST, IDENTITY_CONFLICT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_EVENTS, OVERLOADED),
+)
+def send_events(caller: Caller) -> AcceptedAnswer:
+    """Accept events: one, or up to 1,000, for one or many users.
+
+    The answer is 202 only after the commit: from then on no event is lost. A request is all or nothing. The
+    same event (user, source and id) sent again is a duplicate and stored once, so a lost answer is mended by
+    sending the same request again. Bodies may be gzip (`Content-Encoding: gzip`).
+    """
+    form = FORMS.get(request.mimetype)
+    if form is None:
+        detail = "Send events as application/json, or CloudEvents in structured or batch mode."
+        raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Post": ", ".join(FORMS)})
+    try:
+        accepted = events.accept(caller.runtime, read_body(), form=form, only_user=caller.only_user)
+    except Invalid as error:
+        detail = "Nothing was stored: mend what `errors` names and send the whole request again."
+        raise Refusal(INVALID_EVENTS, detail, faults=error.faults) from None
+    return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)

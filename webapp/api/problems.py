@@ -1,0 +1,235 @@
+"""Problems: every refusal of the interface as RFC 9457 JSON, and the table of what each kind means."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import Response, g
+from werkzeug.exceptions import HTTPException
+
+from webapp import errors
+from webapp.lib.ids import uuid7
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One kind of refusal. Its page at `/problems/<slug>` says what it means and what to do."""
+
+    slug: str
+    status: int
+    title: str
+    #: what happened, and what to do next: the text of its page
+    meaning: str
+
+    @property
+    def type(self) -> str:
+        """The problem's type: a path on this instance (RFC 9457 §3.1.1)."""
+        return f"/problems/{self.slug}"
+
+
+BAD_REQUEST = Problem(
+    slug="bad-request",
+    status=400,
+    title="The request could not be read",
+    meaning="The request breaks HTTP or ended early. Send it again, whole; if it is compressed, look at how.",
+)
+UNAUTHORIZED = Problem(
+    slug="unauthorized",
+    status=401,
+    title="No valid API key",
+    meaning="The request carries no API key, or one that is unknown, revoked or expired. "
+    "Send `Authorization: Bearer hp_…`; an admin makes keys under Admin, API keys.",
+)
+FORBIDDEN = Problem(
+    slug="forbidden",
+    status=403,
+    title="The API key does not allow this",
+    meaning="The API key is good, but lacks the scope that this operation names, or is bound to another "
+    "user. Use a key that has the scope.",
+)
+NOT_FOUND = Problem(
+    slug="not-found",
+    status=404,
+    title="No such thing",
+    meaning="There is nothing at this address, or nothing that this API key may see.",
+)
+METHOD_NOT_ALLOWED = Problem(
+    slug="method-not-allowed",
+    status=405,
+    title="This address does not take that method",
+    meaning="The address exists, and takes only the methods that the answer's Allow header names.",
+)
+CONFLICT = Problem(
+    slug="conflict",
+    status=409,
+    title="The present state does not allow this",
+    meaning="What was asked does not fit the state that the thing is in now. Read it again, then decide.",
+)
+IDENTITY_CONFLICT = Problem(
+    slug="identity-conflict",
+    status=409,
+    title="Another event has this identity",
+    meaning="An event is known by its user, source and id. One with the same identity and other content was "
+    "accepted before, so nothing of this request was stored. Send the unchanged event, or give the new one "
+    "an id of its own. `errors` names every such item.",
+)
+TOO_LARGE = Problem(
+    slug="too-large",
+    status=413,
+    title="The body is too large",
+    meaning="A body may have 6,000,000 bytes (65,536 where it is no events), before and after decompression. "
+    "Nothing was stored: send less at once.",
+)
+UNSUPPORTED_MEDIA_TYPE = Problem(
+    slug="unsupported-media-type",
+    status=415,
+    title="This form of body is not understood",
+    meaning="The Content-Type is none that this address takes, or the Content-Encoding is not gzip. "
+    "The Accept-Post and Accept-Encoding headers of the answer name what is taken.",
+)
+INVALID_EVENTS = Problem(
+    slug="invalid-events",
+    status=422,
+    title="Some events have faults",
+    meaning="A request is all or nothing: at least one event has a fault, so none was stored. `errors` names "
+    "every faulty item by a JSON Pointer (RFC 6901) and says what is wrong. Mend them and send the whole "
+    "request again.",
+)
+INVALID = Problem(
+    slug="invalid-request",
+    status=422,
+    title="The request has faults",
+    meaning="A query parameter or a member of the body is wrong. `errors` names each one and says what is "
+    "wrong; nothing was changed.",
+)
+TOO_MANY_REQUESTS = Problem(
+    slug="too-many-requests",
+    status=429,
+    title="Too many requests",
+    meaning="This API key asks faster than it may. Wait for the seconds of the Retry-After header.",
+)
+INTERNAL = Problem(
+    slug="internal-error",
+    status=500,
+    title="Something went wrong here",
+    meaning="A fault of Hitchpost's own; the request was not carried out. Sending it again is safe. "
+    "If it stays, give an admin the `instance` of the answer: the logs know it by that.",
+)
+VENDOR = Problem(
+    slug="vendor-failed",
+    status=502,
+    title="The vendor did not do it",
+    meaning="The vendor behind this connection refused, or gave no usable answer; `detail` has its words. "
+    "Look at the connection's state: it says whether its owner has to act.",
+)
+OVERLOADED = Problem(
+    slug="overloaded",
+    status=503,
+    title="Not now",
+    meaning="The database is busy or full, and nothing was stored. Send the same request again after the "
+    "seconds of the Retry-After header: an event that did arrive is answered as a duplicate.",
+)
+
+#: Every problem there is, as the pages list them.
+PROBLEMS = (
+    BAD_REQUEST,
+    UNAUTHORIZED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    CONFLICT,
+    IDENTITY_CONFLICT,
+    TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    INVALID_EVENTS,
+    INVALID,
+    TOO_MANY_REQUESTS,
+    INTERNAL,
+    VENDOR,
+    OVERLOADED,
+)
+
+_BY_STATUS = {
+    problem.status: problem for problem in PROBLEMS if problem not in {IDENTITY_CONFLICT, INVALID_EVENTS}
+}
+
+
+class Refusal(Exception):
+    """Ends a request with `problem`; raised by this interface only, never by the core."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str,
+        *,
+        faults: Sequence[errors.Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+
+
+def respond(
+    problem: Problem,
+    detail: str,
+    *,
+    faults: Sequence[errors.Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer that states `problem` (RFC 9457 §3.1), with each fault under `errors`."""
+    body: dict[str, object] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "instance": f"urn:uuid:{request_id()}",
+    }
+    if faults:
+        body["errors"] = [{"pointer": fault.where, "detail": fault.what} for fault in faults]
+    return Response(
+        json.dumps(body, ensure_ascii=False), problem.status, dict(headers or {}), content_type=MEDIA_TYPE
+    )
+
+
+def request_id() -> str:
+    """This request's id: the one that its log lines carry, or a new one."""
+    known = g.get("request_id")
+    if known is None:
+        known = g.request_id = str(uuid7())
+    return str(known)
+
+
+def explain(error: errors.HitchpostError) -> Response:
+    """The one place where the interface maps our tree of errors."""
+    headers = {}
+    match error:
+        case errors.Overloaded():
+            problem, headers = OVERLOADED, {"Retry-After": str(max(1, round(error.retry_after)))}
+        case errors.NotFound():
+            problem = NOT_FOUND
+        case errors.IdentityConflict():
+            return respond(IDENTITY_CONFLICT, str(error), faults=error.faults)
+        case errors.Conflict():
+            problem = CONFLICT
+        case errors.Forbidden():
+            problem = FORBIDDEN
+        case errors.Invalid():
+            return respond(INVALID, str(error), faults=error.faults)
+        case errors.VendorError():
+            problem = VENDOR
+        case _:
+            return respond(INTERNAL, "An unexpected fault; nothing was changed.")
+    return respond(problem, str(error), headers=headers)
+
+
+def explain_http(error: HTTPException) -> Response:
+    """A refusal of the web framework's own, in our form."""
+    status = error.code or 500
+    problem = _BY_STATUS.get(status, BAD_REQUEST if status < 500 else INTERNAL)
+    headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
+    return respond(problem, problem.meaning.partition(". ")[0].removesuffix(".") + ".", headers=headers)

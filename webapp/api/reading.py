@@ -1,0 +1,107 @@
+"""The OpenAPI document turned into what a page can show: operations by noun, and shapes as tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A parameter, or a member of an object; `type` in words."""
+
+    name: str
+    type: str
+    required: bool
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object and its members."""
+
+    name: str
+    about: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    description: tuple[str, ...]
+    scope: str
+    parameters: tuple[Member, ...]
+    #: media type and what it holds, in words
+    bodies: tuple[tuple[str, str], ...]
+    #: status, what it means, and what it holds
+    answers: tuple[tuple[str, str, str], ...]
+
+
+def read_operations(document: Mapping[str, Any]) -> dict[str, list[Entry]]:
+    """Every operation, by tag, in the document's order."""
+    groups: dict[str, list[Entry]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            groups.setdefault(operation["tags"][0], []).append(_entry(method.upper(), path, operation))
+    return groups
+
+
+def read_shapes(document: Mapping[str, Any]) -> list[Shape]:
+    """Every shape of the document's components."""
+    return [
+        Shape(name, schema.get("description", ""), tuple(_members(schema)))
+        for name, schema in document["components"]["schemas"].items()
+    ]
+
+
+def in_words(schema: Mapping[str, Any]) -> str:
+    """A schema as a few words: `list of ConnectionAnswer`, `string (uuid) or null`."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "const" in schema:
+        return f'"{schema["const"]}"'
+    if "enum" in schema:
+        return " | ".join(f'"{value}"' for value in schema["enum"])
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return " or ".join(in_words(part) for part in schema[choice])
+    if schema.get("type") == "array":
+        return f"list of {in_words(schema.get('items', {}))}"
+    form = f" ({schema['format']})" if "format" in schema else ""
+    return f"{schema.get('type', 'anything')}{form}"
+
+
+def _entry(method: str, path: str, operation: Mapping[str, Any]) -> Entry:
+    content = operation.get("requestBody", {}).get("content", {})
+    return Entry(
+        id=operation["operationId"],
+        method=method,
+        path=path,
+        summary=operation["summary"],
+        description=tuple(part for part in operation["description"].split("\n\n") if part),
+        scope=" ".join(operation["security"][0]["api_key"]),
+        parameters=tuple(_parameters(operation["parameters"])),
+        bodies=tuple((media, in_words(part["schema"])) for media, part in content.items()),
+        answers=tuple(_answers(operation["responses"])),
+    )
+
+
+def _parameters(parameters: Sequence[Mapping[str, Any]]) -> Iterable[Member]:
+    for part in parameters:
+        yield Member(part["name"], in_words(part["schema"]), part["required"], part.get("description", ""))
+
+
+def _answers(responses: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    for status, answer in responses.items():
+        held = [in_words(part["schema"]) for part in answer.get("content", {}).values()]
+        yield status, answer["description"], held[0] if held else ""
+
+
+def _members(schema: Mapping[str, Any]) -> Iterable[Member]:
+    required = schema.get("required", ())
+    for name, part in schema.get("properties", {}).items():
+        yield Member(name, in_words(part), name in required, part.get("description", ""))
