@@ -1,0 +1,79 @@
+"""`hitchpost doctor`: how an instance is, and what is wrong with it."""
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+
+from webapp.cli import home as homes
+from webapp.core.queries.destinations import DestinationQuery, DestinationRow, list_destinations
+from webapp.core.queries.health import Health, read_health
+from webapp.core.queries.readiness import check_readiness
+from webapp.core.runtime import Runtime
+
+#: Work that waits longer than this past its time is overdue, in seconds.
+OVERDUE_SECONDS = 60.0
+
+
+@click.command()
+def doctor() -> None:
+    """Examine this instance and say what is wrong. Status 0 when nothing is. It reads only.
+
+    Faults are: work overdue for more than a minute, no worker seen, a sealed value without its key, a schema
+    that is not this code's, and a destination whose ledger does not add up.
+    """
+    runtime = Runtime.start(homes.settings())
+    try:
+        faults = list(_examine(runtime))
+    finally:
+        runtime.close()
+    for fault in faults:
+        click.echo(f"✗ {fault}")
+    click.echo("✗ something is wrong" if faults else "✓ all is well")
+    sys.exit(1 if faults else 0)
+
+
+def _examine(runtime: Runtime) -> Iterator[str]:
+    checks = check_readiness(runtime)
+    yield from (f"{check.name} {check.fault}" for check in checks if check.fault)
+    if any(check.fault for check in checks if check.name in {"database", "schema"}):
+        return
+    with runtime.database.read() as session:
+        health = read_health(session)
+    click.echo(_summary(health))
+    for due in health.due:
+        if due.oldest is not None and (late := _seconds(due.oldest, health.now)) > OVERDUE_SECONDS:
+            yield f"{due.count} {due.work} are due, the oldest for {late:.0f} s"
+    for row in _destinations(runtime):
+        if not row.ledger.exact:
+            yield f"the ledger of destination {row.id} does not add up: {row.ledger}"
+
+
+def _summary(health: Health) -> str:
+    states = ", ".join(f"{count} {state.value}" for state, count in health.connections.items() if count)
+    alive = ", ".join(sorted(process.kind for process in health.processes if process.alive))
+    lines = [
+        f"connections: {states or 'none'}",
+        f"processes alive: {alive or 'none'}",
+        f"events waiting: {health.waiting}, dead letters open: {health.dead_letters}",
+    ]
+    lines += [
+        f"stopped: {row.scope} {row.key} since {row.since:%Y-%m-%d %H:%M} UTC" for row in health.breakers
+    ]
+    return "\n".join(lines)
+
+
+def _seconds(since: datetime, now: datetime) -> float:
+    return (now - since).total_seconds()
+
+
+def _destinations(runtime: Runtime) -> Iterator[DestinationRow]:
+    after: str | None = None
+    while True:
+        with runtime.database.read() as session:
+            page = list_destinations(session, DestinationQuery(owner_id=None, after=after))
+        yield from page.rows
+        if page.next is None:
+            return
+        after = page.next
