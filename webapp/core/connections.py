@@ -1,0 +1,279 @@
+"""Connections: their states, why they are in them, and the acts of a person on them.
+
+    active ⇄ degraded      a worker found, or lost, a trouble
+    active, degraded → needs_reconnect → active      the vendor refuses for good; a reconnect mends it
+    any open state ⇄ paused      a person; what workers find meanwhile shows after the resume
+    any open state → disconnected      a person; the end
+
+Locks are taken in one order everywhere: streams, destinations, connections, then what hangs from them.
+"""
+
+import contextlib
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp.core import audit, credentials, destinations
+from webapp.core.audit import Act, Actor
+from webapp.core.runtime import Runtime
+from webapp.errors import Conflict, NotFound, VendorError
+from webapp.lib.database import db_time
+from webapp.models import (
+    OPEN_STATES,
+    Account,
+    Connection,
+    ConnectionState,
+    Credential,
+    CredentialKind,
+    Destination,
+    Environment,
+    Hold,
+    Install,
+    InstallState,
+)
+from webapp.providers.base import Revokes
+
+#: Failures in a row of the daily fetch after which a connection is no longer simply active.
+TROUBLED_FETCHES = 3
+_REASON_CHARACTERS = 500
+_WORKING = (ConnectionState.ACTIVE, ConnectionState.DEGRADED)
+
+
+def lock(session: Session, connection_id: UUID) -> Connection:
+    """The connection, locked until the transaction ends, whatever its state. Raises NotFound."""
+    connection = session.get(Connection, connection_id, with_for_update=True)
+    if connection is None:
+        raise NotFound
+    return connection
+
+
+def degrade(session: Session, connection_id: UUID, reason: str) -> None:
+    """It works, but something needs a look: `reason` is one sentence. Only a working connection degrades."""
+    connection = lock(session, connection_id)
+    if connection.state in _WORKING and (connection.state, connection.reason) != (
+        ConnectionState.DEGRADED,
+        reason[:_REASON_CHARACTERS],
+    ):
+        _move(session, connection, ConnectionState.DEGRADED, reason)
+
+
+def recover(session: Session, connection_id: UUID) -> None:
+    """Something was mended: active again, unless another trouble is left, which then becomes the reason."""
+    connection = lock(session, connection_id)
+    if connection.state not in {ConnectionState.DEGRADED, ConnectionState.NEEDS_RECONNECT}:
+        return
+    if connection.state is ConnectionState.NEEDS_RECONNECT and _grant_trouble(session, connection):
+        return
+    state, reason = _found(session, connection)
+    if (state, reason) != (connection.state, connection.reason):
+        _move(session, connection, state, reason)
+
+
+def mark_needs_reconnect(session: Session, connection_id: UUID, reason: str) -> bool:
+    """The vendor refuses for good, so its owner must act; delivery goes on. Whether the state is new."""
+    connection = lock(session, connection_id)
+    if connection.state not in _WORKING:
+        return False
+    _move(session, connection, ConnectionState.NEEDS_RECONNECT, reason)
+    return True
+
+
+def pause(session: Session, actor: Actor, connection_id: UUID) -> None:
+    """Stop delivery by this connection; its grant is kept alive. Raises Conflict unless it is open."""
+    destinations.hold_for_connection(session, connection_id)
+    connection = lock(session, connection_id)
+    _require_open(connection)
+    if connection.state is ConnectionState.PAUSED:
+        raise Conflict("this connection is paused already")
+    connection.state, connection.reason = ConnectionState.PAUSED, "Paused by a person."
+    _record(session, actor, Act.PAUSED, connection)
+
+
+def resume(session: Session, actor: Actor, connection_id: UUID) -> None:
+    """Deliver again, from where it stood. Raises Conflict unless it is paused. Ring delivery afterwards."""
+    destinations.release_for_connection(session, connection_id)
+    connection = lock(session, connection_id)
+    if connection.state is not ConnectionState.PAUSED:
+        raise Conflict("this connection is not paused")
+    connection.state, connection.reason = _found(session, connection)
+    _hasten_refused(session, connection_id)
+    _record(session, actor, Act.RESUMED, connection)
+
+
+def refresh_now(session: Session, actor: Actor, connection_id: UUID) -> None:
+    """Make every grant of it due. Ring refresh afterwards. Raises Conflict when it has none."""
+    connection = lock(session, connection_id)
+    _require_open(connection)
+    due = session.execute(
+        update(Credential)
+        .where(
+            Credential.connection_id == connection_id,
+            Credential.kind == CredentialKind.GRANT,
+            Credential.sealed.is_not(None),
+        )
+        # A leased one is being refreshed at this moment: its holder's clock stays.
+        .where(Credential.lease.is_(None) | (Credential.refresh_at <= db_time()))
+        .values(refresh_at=db_time())
+        .returning(Credential.id)
+    )
+    if not due.all() and not _has_grant(session, connection_id):
+        raise Conflict("this connection has nothing to refresh")
+    _record(session, actor, Act.REFRESH_ASKED, connection)
+
+
+def refetch_environments(session: Session, actor: Actor, connection_id: UUID) -> None:
+    """Make its list of environments due. Ring environments afterwards."""
+    connection = lock(session, connection_id)
+    _require_open(connection)
+    if connection.environments_lease is None:
+        connection.environments_due_at = moment_of(session)
+    _record(session, actor, Act.ENVIRONMENTS_ASKED, connection)
+
+
+def disconnect(runtime: Runtime, actor: Actor, connection_id: UUID) -> str:
+    """End it: forget every secret, let go of its accounts, close its destinations. What to do at the vendor.
+
+    The vendor is asked to revoke first, where it can be. Raises NotFound, Conflict when it ended before.
+    """
+    provider = runtime.providers.get(_revoke(runtime, connection_id))
+    with runtime.database.write() as session:
+        destinations.close_for_connection(session, connection_id)
+        connection = lock(session, connection_id)
+        _require_open(connection)
+        end(session, connection, "Disconnected by a person.")
+        _record(session, actor, Act.DISCONNECTED, connection)
+    return provider.farewell if provider else ""
+
+
+def end(session: Session, connection: Connection, reason: str) -> None:
+    """The part of a disconnect that is about the connection itself; its destinations are the caller's."""
+    moment = moment_of(session)
+    connection.state, connection.reason = ConnectionState.DISCONNECTED, reason
+    connection.disconnected_at = moment
+    connection.environments_due_at = connection.environments_lease = None
+    credentials.wipe(session, connection.id)
+    session.execute(
+        update(Account)
+        .where(Account.connection_id == connection.id, Account.released_at.is_(None))
+        .values(released_at=moment)
+    )
+    session.execute(
+        update(Install)
+        .where(Install.connection_id == connection.id, Install.state.in_(OPEN_STATES))
+        .values(state=InstallState.CANCELLED, sealed=None, proofs=None, ending="cancelled")
+    )
+
+
+def _revoke(runtime: Runtime, connection_id: UUID) -> str:
+    """Ask the vendor to end each grant, best effort; the provider's name."""
+    with runtime.database.read() as session:
+        connection = session.get(Connection, connection_id)
+        if connection is None:
+            raise NotFound
+        _require_open(connection)
+        provider = runtime.providers.get(connection.provider)
+        if not isinstance(provider, Revokes):
+            return connection.provider
+        grants = session.scalars(
+            select(Credential).where(
+                Credential.connection_id == connection_id, Credential.environment_id.is_(None)
+            )
+        )
+        opened = [credentials.open_parts(runtime.vault, grant) for grant in grants]
+    for parts in filter(None, opened):
+        # The secrets are forgotten here whatever the vendor answers; its page for doing it by hand is shown.
+        with contextlib.suppress(VendorError):
+            provider.revoke(runtime.http, parts, connection.details)
+    return connection.provider
+
+
+def _found(session: Session, connection: Connection) -> tuple[ConnectionState, str | None]:
+    """What its rows say of its health, and the first trouble they tell of."""
+    troubles = (_grant_trouble, _destination_trouble, _list_trouble)
+    reason = next(filter(None, (trouble(session, connection) for trouble in troubles)), None)
+    return (ConnectionState.DEGRADED, reason) if reason else (ConnectionState.ACTIVE, None)
+
+
+def _grant_trouble(session: Session, connection: Connection) -> str | None:
+    failing = session.scalars(
+        select(Credential)
+        .where(
+            Credential.connection_id == connection.id,
+            Credential.kind == CredentialKind.GRANT,
+            Credential.refused_at.is_not(None)
+            | ((Credential.failures > 0) & (Credential.expires_at <= db_time())),
+        )
+        .limit(1)
+    ).one_or_none()
+    return f"Its access could not be refreshed: {failing.words}" if failing else None
+
+
+def _destination_trouble(session: Session, connection: Connection) -> str | None:
+    held = session.scalars(
+        select(Destination)
+        .join(Environment, Environment.id == Destination.environment_id)
+        .join(Account, Account.id == Environment.account_id)
+        .where(
+            Account.connection_id == connection.id,
+            Destination.hold.in_((Hold.KEY_REFUSED, Hold.FAILING)),
+            Destination.closed_at.is_(None),
+        )
+        .limit(1)
+    ).one_or_none()
+    return f"A destination stands still: {held.reason or held.hold}" if held else None
+
+
+def _list_trouble(session: Session, connection: Connection) -> str | None:
+    if connection.environments_failures < TROUBLED_FETCHES:
+        return None
+    return "Its environments could not be listed several times in a row."
+
+
+def _has_grant(session: Session, connection_id: UUID) -> bool:
+    return (
+        session.scalar(
+            select(Credential.id).where(
+                Credential.connection_id == connection_id,
+                Credential.kind == CredentialKind.GRANT,
+                Credential.sealed.is_not(None),
+            )
+        )
+        is not None
+    )
+
+
+def _hasten_refused(session: Session, connection_id: UUID) -> None:
+    """A refusal found during the pause is asked once more now, so that the state soon tells the truth."""
+    session.execute(
+        update(Credential)
+        .where(
+            Credential.connection_id == connection_id,
+            Credential.refused_at.is_not(None),
+            Credential.lease.is_(None),
+        )
+        .values(refresh_at=db_time())
+    )
+
+
+def _require_open(connection: Connection) -> None:
+    if connection.state is ConnectionState.DISCONNECTED:
+        raise Conflict("this connection is disconnected")
+
+
+def _move(session: Session, connection: Connection, state: ConnectionState, reason: str | None) -> None:
+    connection.state, connection.reason = state, reason[:_REASON_CHARACTERS] if reason else None
+    _record(
+        session, audit.HITCHPOST, Act.STATE_CHANGED, connection, f"{state.value}: {reason or 'all is well'}"
+    )
+
+
+def _record(session: Session, actor: Actor, act: Act, connection: Connection, detail: str = "") -> None:
+    thing = f"connection:{connection.id}"
+    audit.record(session, actor, act, thing, connection_id=connection.id, detail=detail)
+
+
+def moment_of(session: Session) -> datetime:
+    """The database's clock, now."""
+    return session.execute(select(db_time())).scalar_one()

@@ -1,0 +1,46 @@
+"""What to do when the vendor refuses an ingest key: one new list, however many destinations ask."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.core import connections
+from webapp.core.environments.fetching import fetch
+from webapp.core.runtime import Runtime
+from webapp.errors import HitchpostError
+from webapp.models import Connection, Credential, CredentialKind
+
+#: A list this fresh answers every destination whose key was refused meanwhile.
+FRESH_SECONDS = 60.0
+
+
+def after_key_refused(runtime: Runtime, environment_id: UUID, generation: int) -> bool:
+    """The vendor refused the ingest key of that generation: True when another key is here now, so try again.
+
+    However many destinations ask, the list is fetched once. When it cannot be, the answer is False, and a
+    later list with a new key releases the destination.
+    """
+    with runtime.database.read() as session:
+        key = _key_of(session, environment_id)
+        if key is None or key.generation > generation:
+            return key is not None
+        connection = session.get_one(Connection, key.connection_id)
+        age = connections.moment_of(session) - (connection.environments_fetched_at or connection.created_at)
+        fetched = connection.environments_fetched_at is not None and age.total_seconds() < FRESH_SECONDS
+    if not fetched:
+        try:
+            fetch(runtime, connection.id)
+        except HitchpostError:
+            return False
+    with runtime.database.read() as session:
+        key = _key_of(session, environment_id)
+        return key is not None and key.generation > generation
+
+
+def _key_of(session: Session, environment_id: UUID) -> Credential | None:
+    return session.scalars(
+        select(Credential).where(
+            Credential.environment_id == environment_id, Credential.kind == CredentialKind.INGEST_KEY
+        )
+    ).one_or_none()

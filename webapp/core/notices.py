@@ -1,0 +1,55 @@
+"""Notices: what a person is to be told, once."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from webapp.core import audit
+from webapp.lib.ids import uuid7
+from webapp.models import Notice
+
+_TEXT_CHARACTERS = 1000
+
+
+def tell(
+    session: Session,
+    *,
+    dedupe_key: str,
+    kind: str,
+    text: str,
+    user_id: UUID | None = None,
+    connection_id: UUID | None = None,
+) -> bool:
+    """Tell `user_id` (None: all admins) this, unless `dedupe_key` was told before; whether it is new.
+
+    `text` is a few sentences without secrets: what happened, what is safe, what to do. One about a connection
+    leaves a line on its timeline too.
+    """
+    if session.scalar(select(Notice.id).where(Notice.dedupe_key == dedupe_key)) is not None:
+        return False
+    values = {
+        "id": uuid7(),
+        "dedupe_key": dedupe_key,
+        "kind": kind,
+        "text": text[:_TEXT_CHARACTERS],
+        "user_id": user_id,
+        "connection_id": connection_id,
+    }
+    # Two workers may find the same thing wrong at once: the unique key decides who tells.
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    told = dialect.insert(Notice).values(values).on_conflict_do_nothing().returning(Notice.id)
+    if session.execute(told).one_or_none() is None:
+        return False
+    if connection_id is not None:
+        to_whom = "told all admins" if user_id is None else "told its owner"
+        audit.record(
+            session,
+            audit.HITCHPOST,
+            audit.Act.TOLD,
+            f"connection:{connection_id}",
+            connection_id=connection_id,
+            detail=f"{to_whom}: {text}",
+        )
+    return True

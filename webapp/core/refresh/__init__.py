@@ -1,0 +1,12 @@
+"""Refresh: a refresh token traded for a new access token before expiry, by one holder at a time.
+
+The schedule is row data (`refresh_at`). A lease is taken in one short transaction, the vendor is called with
+none open, and what it said is settled in another, by compare-and-set on lease and generation: a holder that
+comes late changes nothing.
+"""
+
+from webapp.core.refresh.access import fresh_access
+from webapp.core.refresh.settlement import Outcome
+from webapp.core.refresh.turns import refresh_one, sweep
+
+__all__ = ["Outcome", "fresh_access", "refresh_one", "sweep"]

@@ -1,0 +1,65 @@
+"""One refresh from lease to settlement, and the sweep over all that are due."""
+
+import time
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+
+from webapp.core.refresh import lease as leases
+from webapp.core.refresh import settlement
+from webapp.core.refresh.lease import Lease
+from webapp.core.refresh.settlement import Outcome
+from webapp.core.runtime import Runtime
+from webapp.errors import VaultError, VendorError
+from webapp.lib.database import is_contention
+from webapp.providers.base import Grant, Refreshes
+
+_SETTLE_TRIES = 6
+
+
+def sweep(runtime: Runtime, *, limit: int = 1000) -> int:
+    """Refresh what is due, one credential after another; how many. Any number of sweeps may run at once."""
+    done = 0
+    while done < limit and (lease := leases.take_due(runtime)) is not None:
+        _refresh(runtime, lease)
+        done += 1
+    return done
+
+
+def refresh_one(runtime: Runtime, credential_id: UUID) -> Outcome | None:
+    """Refresh this credential now, due or not; None when somebody else is at it or its Client is stopped."""
+    lease = leases.take_one(runtime, credential_id)
+    return None if lease is None else _refresh(runtime, lease)
+
+
+def _refresh(runtime: Runtime, lease: Lease) -> Outcome:
+    answer = _ask(runtime, lease)
+    # A rotated refresh token exists nowhere but here: a busy database is tried again before it is given up.
+    for attempt in range(_SETTLE_TRIES):
+        try:
+            with runtime.database.write() as session:
+                return settlement.settle(session, runtime.vault, lease, answer)
+        except DBAPIError as error:
+            if not is_contention(error) or attempt == _SETTLE_TRIES - 1:
+                raise
+            time.sleep(0.1 * 2**attempt)
+    raise AssertionError
+
+
+def _ask(runtime: Runtime, lease: Lease) -> settlement.Answer:
+    provider = runtime.providers.get(lease.provider)
+    try:
+        refresh_token = lease.refresh_token(runtime)
+        if not isinstance(provider, Refreshes) or refresh_token is None:
+            return settlement.NOTHING_TO_REFRESH
+        grant = provider.refresh(runtime.http, refresh_token, scope=lease.scope, details=lease.details)
+    except (VendorError, VaultError) as error:
+        return error
+    if grant.refresh_token is not None:
+        return grant
+    return Grant(
+        access_token=grant.access_token,
+        refresh_token=refresh_token,
+        lifetime=grant.lifetime,
+        scope=grant.scope,
+    )
