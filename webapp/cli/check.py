@@ -13,8 +13,9 @@ from webapp.errors import SettingsError
 @click.command()
 @click.option("--settings-only", is_flag=True, help="Look at the settings alone, not at the database.")
 def check(*, settings_only: bool) -> None:
-    """Check the configuration and the schema, and name every fault. Status 0 when there is none.
+    """Check the configuration and the schema.
 
+    Names every fault; status 0 when there is none.
     With HITCHPOST_STAGE=production, whatever is unsafe is a fault too, and nothing starts with it.
     """
     faults = find_faults(settings_only=settings_only)

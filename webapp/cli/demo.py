@@ -27,8 +27,9 @@ _SANDBOX_SECONDS = 20.0
 @click.command()
 @click.option("--home", "path", type=click.Path(path_type=Path), default=homes.DEFAULT, show_default=True)
 def demo(path: Path) -> None:
-    """Set everything up in the folder given by --home and run it, with the simulated vendors beside it.
+    """Set up and run Hitchpost beside simulated vendors.
 
+    Everything is kept in the folder given by --home.
     HITCHPOST_PORT and HITCHPOST_SANDBOX_PORT move the two. Ctrl-C stops both; started again, everything is as
     it was here, and new at the sandbox, which keeps nothing.
     """

@@ -18,8 +18,9 @@ OVERDUE_SECONDS = 60.0
 
 @click.command()
 def doctor() -> None:
-    """Examine this instance and say what is wrong. Status 0 when nothing is. It reads only.
+    """Say what is wrong with this instance.
 
+    It reads only. Status 0 when nothing is wrong.
     Faults are: work overdue for more than a minute, no worker seen, a sealed value without its key, a schema
     that is not this code's, and a destination whose ledger does not add up.
     """

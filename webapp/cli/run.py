@@ -20,8 +20,9 @@ _LOCK_SECONDS = 5.0
 
 @click.command()
 def run() -> None:
-    """Serve the pages and the API on HITCHPOST_BIND and HITCHPOST_PORT, with the worker inside.
+    """Serve pages and API, with the worker inside.
 
+    It listens on HITCHPOST_BIND and HITCHPOST_PORT.
     For PostgreSQL and Redis with processes of their own, see the Procfile instead. Ctrl-C or SIGTERM finishes
     what is under way, for at most 25 seconds.
     """
@@ -36,7 +37,7 @@ def serve(settings: Settings, *, quiet: bool = False, ready: Callable[[], None] 
         fault = "HITCHPOST_BROKER_URL names a broker: with one, run the processes of the Procfile"
         raise SettingsError([fault])
     checks.start(settings).close()
-    from webapp.cli.server import Server
+    from webapp.cli.server import Server  # noqa: PLC0415 - gunicorn and every page: not for --help
 
     with _alone(settings):
         Server(settings, quiet=quiet, ready=ready).run()

@@ -22,8 +22,9 @@ PORT = 8100
 )
 @click.option("--until-stdin-closes", is_flag=True, hidden=True, help="End with the process that started it.")
 def sandbox(port: int, redirect_url: str, *, until_stdin_closes: bool) -> None:
-    """Run the simulated vendors on PORT and the five ports after it, until Ctrl-C.
+    """Run the simulated vendors.
 
+    They listen on PORT and the five ports after it, until Ctrl-C.
     Its console, on PORT, explains its control API. What it keeps, it keeps in memory.
     """
     running = serve(port=port, redirect_url=redirect_url)

@@ -29,8 +29,9 @@ _ACCEPTED = 202
 @click.option("--subject")
 @click.option("--state", type=click.Choice(["start", "stop"]))
 def send(user: str, type: str, data: str, key: str, url: str | None, **more: str | None) -> None:
-    """Send an event of TYPE, with DATA as a JSON object, for USER (an id or the host app's own id).
+    """Send an event.
 
+    It is of TYPE, with DATA as a JSON object, for USER: an id, or the host app's own id.
     Prints the answer. Status 0 when it was accepted, which means stored for good.
     """
     event = {"user": user, "type": type, "time": rfc3339(clock.now()), "data": _data(data)}

@@ -24,8 +24,9 @@ FIRST_ADMIN = "admin@example.com"
     metavar="FOLDER",
 )
 def setup(path: Path) -> None:
-    """Make keys, tables and the first admin in FOLDER, as far as they are missing, and print the sign-in.
+    """Make keys, tables and the first admin.
 
+    What is missing in FOLDER is made, and the first admin's sign-in is printed.
     Nothing that exists is changed. Back up the keys apart from the database: either is worthless alone.
     """
     home = homes.make(path)

@@ -12,7 +12,7 @@ from webapp.lib.database import db_time
 from webapp.models import Process
 
 #: What a Process may be.
-WEB, WORKER, BEAT = "web", "worker", "beat"
+WORKER, BEAT = "worker", "beat"
 #: A process that was silent for so many seconds counts as gone.
 SILENT_SECONDS = 30.0
 #: All beats share one row: what matters is that anybody beats.
@@ -21,7 +21,7 @@ _KEPT = timedelta(days=1)
 
 
 def seen(session: Session, process_id: UUID, kind: str) -> None:
-    """Note that this process lives. One process may be of two kinds: web with the worker inside."""
+    """Note that this process lives."""
     row = Process(id=uuid5(process_id, kind), kind=kind, host=socket.gethostname())
     session.merge(row).seen_at = session.execute(select(db_time())).scalar_one()
 

@@ -29,7 +29,9 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
     """Give it to gunicorn as its `logger_class`."""
 
     def setup(self, cfg: Any) -> None:
-        """Hand every line of gunicorn's to the root handler."""
+        """Hand every line of gunicorn's to the root handler; gunicorn speaks before the settings are read."""
+        if not logging.getLogger().handlers:
+            logs.configure()
         self.cfg = cfg
         self._access_log_enabled = bool(cfg.accesslog)
         self.loglevel = self.LOG_LEVELS.get(cfg.loglevel.lower(), logging.INFO)

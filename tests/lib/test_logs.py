@@ -1,0 +1,113 @@
+"""A line holds named fields only, libraries are quiet, and what looks like a secret does not come out."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from webapp.lib import logs
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What is logged as JSON; the logging of the test run is put back afterwards."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.configure("json", stream=stream)
+    yield stream
+    root.handlers[:], root.level = before
+    structlog.reset_defaults()
+
+
+def _lines(written: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+def test_a_line_names_what_happened_and_its_fields(written: io.StringIO) -> None:
+    logs.get("webapp.core.refresh").info("refreshed", connection_id="c1", milliseconds=12)
+    (line,) = _lines(written)
+    assert line["event"] == "refreshed"
+    assert line["connection_id"] == "c1"
+    assert line["milliseconds"] == 12
+    assert line["level"] == "info"
+    assert line["logger"] == "webapp.core.refresh"
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_field_that_nobody_allowed_is_left_out_and_named(written: io.StringIO) -> None:
+    logs.get("x").info("refreshed", access_token="AT-canary-1", status=200)
+    (line,) = _lines(written)
+    assert "AT-canary-1" not in written.getvalue()
+    assert line["words"] == "left out: access_token"
+    assert line["status"] == 200
+
+
+def test_the_vendors_words_are_capped(written: io.StringIO) -> None:
+    logs.get("x").warning("refused", words="w" * 1000)
+    assert len(_lines(written)[0]["words"]) == 300
+
+
+def test_libraries_are_heard_from_warning_up(written: io.StringIO) -> None:
+    for name in (
+        "celery.worker.strategy",
+        "httpx2",
+        "urllib3.connectionpool",
+        "authlib",
+        "werkzeug",
+        "kombu",
+    ):
+        logging.getLogger(name).info("chatter")
+        logging.getLogger(name).warning("trouble")
+    assert [line["event"] for line in _lines(written)] == ["trouble"] * 6
+
+
+def test_a_traceback_of_a_library_shows_no_local_variable(written: io.StringIO) -> None:
+    def call() -> None:
+        refresh_token = "RT-canary-2"
+        raise ValueError(len(refresh_token))
+
+    try:
+        call()
+    except ValueError:
+        logging.getLogger("celery.app.trace").exception("task failed")
+    assert "RT-canary-2" not in written.getvalue()
+    assert "ValueError: 11" in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("Authorization: Bearer abcdef123456789", "abcdef123456789"),
+        ("GET https://hitchpost.example/install/baselime/callback?code=canary42", "canary42"),
+        ("https://api.example/x?a=b&access_token=canary42", "canary42"),
+        ("redis://:canary42@10.0.0.1:6379/0", "canary42"),
+        ("postgresql://hitchpost:canary42@db/hitchpost", "canary42"),
+        ('{"refreshToken": "canary42"}', "canary42"),
+        ("{'clientSecret': 'canary42'}", "canary42"),
+        ("x-api-key: canary42", "canary42"),
+        ("api_key=canary42", "canary42"),
+        ("password = canary42", "canary42"),
+        ("Set-Cookie: canary42", "canary42"),
+        ("presented hp_ab12cd34_mdHaGHX1RO9uQ1zLdWMBRaF5bTLmMc_00LzM8tm6hPM", "mdHaGHX1RO9uQ1zLdWMB"),
+        ("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2ln", "eyJzdWIiOiJjYW5hcnkifQ"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_as_the_last_resort(
+    written: io.StringIO, text: str, secret: str
+) -> None:
+    logging.getLogger("somebody").error(text)
+    assert "***" in written.getvalue()
+    assert secret not in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["connection 0198-aa is degraded: no answer (ConnectTimeout)", "status=401 after 12 ms", "code 503"],
+)
+def test_plain_words_stay_as_they_are(text: str) -> None:
+    assert logs.redact(text) == text
