@@ -33,6 +33,12 @@ def find_by_email(session: Session, email: str) -> User | None:
     return session.execute(select(User).where(User.email == email.strip().lower())).scalar_one_or_none()
 
 
+def find_by_name(session: Session, name: str) -> User | None:
+    """The user of that e-mail address or, as the host app writes it, external id."""
+    found = session.execute(select(User).where(User.external_id == name)).scalar_one_or_none()
+    return found or find_by_email(session, name)
+
+
 def create_admin(session: Session, email: str, password: Secret | None = None) -> tuple[User, Secret]:
     """An admin who can sign in at once, with a password made for them if none is given.
 
@@ -55,7 +61,7 @@ def create_admin(session: Session, email: str, password: Secret | None = None) -
 def invite(session: Session, actor: Actor, email: str, role: Role) -> tuple[User, Secret]:
     """A user yet to choose a password, and the link's secret (for `/invite/<secret>`), good for a week.
 
-    Inviting again ends the earlier link. Raises Invalid (e-mail), Conflict if the user has a password already.
+    Inviting again ends the earlier link. Raises Invalid (e-mail), Conflict if the user has a password.
     """
     address = _check_email(email)
     user = find_by_email(session, address)
@@ -73,6 +79,21 @@ def invite(session: Session, actor: Actor, email: str, role: Role) -> tuple[User
     return user, link
 
 
+def make_password_link(session: Session, actor: Actor, user_id: UUID) -> tuple[User, Secret]:
+    """A link by which somebody invited or signed up chooses a new password; until then the old one works.
+
+    Raises NotFound, Conflict when the user is disabled or has no e-mail address to sign in with.
+    """
+    user = get(session, user_id)
+    if user.email is None or user.disabled_at is not None:
+        message = "Only somebody who may sign in here can have a link to do so."
+        raise Conflict(message)
+    links.withdraw(session, LinkKind.INVITE, user.id)
+    link, _ = links.make(session, LinkKind.INVITE, user.id)
+    record(session, actor, Act.INVITED, f"user:{user.id}", detail="to choose a new password")
+    return user, link
+
+
 def invited(session: Session, link: Secret) -> User:
     """Whom an invitation is for, without spending it. Raises NotFound when it is used up or over."""
     row = links.look(session, LinkKind.INVITE, link)
@@ -80,7 +101,7 @@ def invited(session: Session, link: Secret) -> User:
 
 
 def accept_invite(runtime: Runtime, link: Secret, password: Secret) -> User:
-    """Spend the invitation and keep the password. Raises NotFound, Invalid (the invitation stays good).
+    """Spend the link, keep the password, end the person's sessions. Raises NotFound, Invalid (link stays).
 
     The slow hash is made before the transaction, which other writers wait for.
     """
@@ -93,13 +114,8 @@ def accept_invite(runtime: Runtime, link: Secret, password: Secret) -> User:
         if user.disabled_at is not None:
             raise NotFound
         user.password_hash = password_hash
-        record(
-            session,
-            Actor.user(user.id),
-            Act.USER_CHANGED,
-            f"user:{user.id}",
-            detail="accepted the invitation",
-        )
+        sessions.close_all(session, user.id)
+        record(session, Actor.user(user.id), Act.USER_CHANGED, f"user:{user.id}", detail="chose a password")
     return user
 
 
@@ -216,8 +232,10 @@ __all__ = [
     "enable",
     "ensure_external",
     "find_by_email",
+    "find_by_name",
     "get",
     "invite",
     "invited",
+    "make_password_link",
     "sign_in",
 ]

@@ -1,0 +1,72 @@
+"""What every answer tells the browser: run nothing but ours, show it nowhere else, keep no copy."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, request
+
+from webapp.lib.ids import uuid7
+from webapp.settings import Settings
+
+#: Served without a person in them, so that browsers may keep them.
+_FILES = frozenset({"static", "bootstrap.static", "assets.htmx"})
+
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), "
+    "browsing-topics=(), display-capture=(), clipboard-read=(), clipboard-write=(self)",
+}
+
+
+def nonce() -> str:
+    """This answer's nonce: a script runs only if it carries it."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    return str(g.nonce)
+
+
+def allow_form_to(address: str) -> None:
+    """Let this page's forms end, by redirect, at that address's origin (a vendor's consent page)."""
+    parts = urlsplit(address)
+    g.form_targets = (*g.get("form_targets", ()), f"{parts.scheme}://{parts.netloc}")
+
+
+def send_no_referrer() -> None:
+    """For a page whose own address holds a secret: no link or form on it names the address to anybody."""
+    g.referrer_policy = "no-referrer"
+
+
+def dress(app: Flask, settings: Settings) -> None:
+    """Put the headers on every answer of `app`, and a number on every request."""
+    https = settings.public_url.startswith("https:")
+
+    @app.before_request
+    def number_the_request() -> None:
+        g.request_id = str(uuid7())
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(_ALWAYS)
+        response.headers.setdefault("Referrer-Policy", g.get("referrer_policy", "same-origin"))
+        response.headers.setdefault("Content-Security-Policy", _policy())
+        if request.endpoint not in _FILES:
+            response.headers.setdefault("Cache-Control", "no-store")
+        if https:
+            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        if "request_id" in g:
+            response.headers["X-Request-Id"] = g.request_id
+        return response
+
+    app.jinja_env.globals["nonce"] = nonce
+
+
+def _policy() -> str:
+    targets = " ".join(("'self'", *g.get("form_targets", ())))
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce()}'; style-src 'self'; img-src 'self' data:; "
+        f"font-src 'self'; connect-src 'self'; form-action {targets}; "
+        "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    )
