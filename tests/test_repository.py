@@ -66,6 +66,12 @@ def test_names_are_the_words_of_the_glossary() -> None:
     assert not faults
 
 
+def test_only_credentials_seals_and_opens() -> None:
+    use = re.compile(r"vault\w*\.(seal|open|digests)\(")
+    users = {path.relative_to(ROOT).as_posix() for path in _modules() if use.search(path.read_text())}
+    assert users == {"webapp/core/credentials.py"}
+
+
 def _texts() -> Iterator[Path]:
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
