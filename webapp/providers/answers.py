@@ -78,7 +78,7 @@ def words_of(response: Response, hidden: Sequence[Secret] = ()) -> str:
     body = _object(response)
     for name in ("error_description", "message", "error"):
         if isinstance(words := body.get(name), str) and words.strip():
-            return _tidy(words, hidden)
+            return tidy(words, hidden)
     return ""
 
 
@@ -119,7 +119,8 @@ def _object(response: Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _tidy(words: str, hidden: Sequence[Secret]) -> str:
+def tidy(words: str, hidden: Sequence[Secret]) -> str:
+    """`words` as they may be kept and shown: printable, capped, none of `hidden` in them."""
     for secret in hidden:
         words = words.replace(secret.reveal(), "***")
     return _UNPRINTABLE.sub(" ", words).strip()[:_WORDS_CHARACTERS]

@@ -137,9 +137,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """One request that carries the first `count` events of the run it was made from."""
+    """One request that carries the first `count` events of the run it was made from.
 
-    request: Request
+    Without a request there is nothing in those events for this destination: they are settled as filtered.
+    """
+
+    request: Request | None
     count: int
 
 
@@ -263,6 +266,30 @@ class Revokes(Protocol):
 
     def revoke(self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]) -> None:
         """Raises VendorUnavailable when it should be tried again."""
+        ...
+
+
+@runtime_checkable
+class DownScopes(Protocol):
+    """Can trade a credential for a weaker one of its own before anything is stored."""
+
+    def down_scope(self, http: Http, proposal: Proposal) -> Proposal:
+        """The proposal to store instead; the same one when there is nothing to weaken. Raises VendorError."""
+        ...
+
+
+@runtime_checkable
+class Rechecks(Protocol):
+    """Can look whether a request whose answer was lost was taken, so that sending again makes no twin."""
+
+    def recheck(self, events: Sequence[OutgoingEvent], target: Target) -> Request | None:
+        """The question to ask before `events` are sent again; None: this kind cannot look."""
+        ...
+
+    def already_taken(
+        self, response: Response, events: Sequence[OutgoingEvent], target: Target
+    ) -> int | None:
+        """How many of the first `events` the vendor has; None when the answer does not say."""
         ...
 
 
