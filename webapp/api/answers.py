@@ -69,7 +69,6 @@ class AccessTokenAnswer(Answer):
     """An access token that works now. Keep it no longer than `expires_at`, and in no log."""
 
     access_token: str
-    token_type: str
     expires_at: datetime | None
 
 

@@ -4,13 +4,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from webapp.api.answers import ConnectionDetailAnswer, ConnectionPage, DisconnectedAnswer
+from webapp.api.answers import (
+    AccessTokenAnswer,
+    ConnectionDetailAnswer,
+    ConnectionPage,
+    DisconnectedAnswer,
+)
 from webapp.api.callers import Caller
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
-from webapp.api.problems import CONFLICT
+from webapp.api.problems import CONFLICT, VENDOR
 from webapp.core import connections as core
 from webapp.core.api_keys import Scope
+from webapp.core.handouts import hand_out
 from webapp.core.queries.connection import find_connection
 from webapp.core.queries.connections import ConnectionQuery, ConnectionState, list_connections
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
@@ -57,6 +63,23 @@ def show_connection(caller: Caller, connection_id: UUID) -> ConnectionDetailAnsw
     with caller.runtime.database.read() as session:
         found = find_connection(session, caller.only_user, connection_id)
     return ConnectionDetailAnswer.model_validate(found)
+
+
+@resource.get(
+    "/connections/<uuid:connection_id>/access-token",
+    scope=Scope.CREDENTIALS_READ,
+    problems=(CONFLICT, VENDOR),
+)
+def show_access_token(caller: Caller, connection_id: UUID, query: AccessTokenQuery) -> AccessTokenAnswer:
+    """An access token of the vendor's that works now.
+
+    It is refreshed first when it would not last `min_ttl` seconds (as far as the vendor's lifetimes allow).
+    Every answer leaves a line in the connection's timeline.
+    """
+    with caller.runtime.database.read() as session:
+        find_connection(session, caller.only_user, connection_id)
+    given = hand_out(caller.runtime, caller.actor, connection_id, scope=query.scope, min_ttl=query.min_ttl)
+    return AccessTokenAnswer(access_token=given.access_token.reveal(), expires_at=given.expires_at)
 
 
 @resource.post(
