@@ -1,7 +1,7 @@
 """The Celery app: its queues, its beat table, and a configuration that keeps it a doorbell.
 
-The database is the truth and says what is to be done; what Celery carries says only "look". So results,
-retries and late acknowledgement are off, nothing but an empty JSON body travels, and a lost ring costs one poll.
+The database is the truth and says what is to be done; what Celery carries says only "look". So results, retries
+and late acknowledgement are off, only an empty JSON body travels, and a lost ring costs one poll.
 """
 
 from collections.abc import Mapping

@@ -36,6 +36,11 @@ class Round:
         """Wait until it has stopped, for so long at most."""
         self._thread.join(seconds)
 
+    @property
+    def walks(self) -> bool:
+        """Whether its thread is still there."""
+        return self._thread.is_alive()
+
     def _walk(self) -> None:
         while not self._over.is_set():
             self._task.apply()
