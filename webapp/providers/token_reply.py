@@ -44,8 +44,8 @@ def grant_of(response: Response, dialect: Dialect, *, needs_refresh_token: bool 
     kind = fields.get(dialect.token_type)
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise _invalid(f"has no {dialect.token_type} Bearer", response)
-    refresh_token = _token(fields, dialect.refresh_token, response, needed=needs_refresh_token)
-    access_token = _token(fields, dialect.access_token, response, needed=True)
+    refresh_token = _read_token(fields, dialect.refresh_token, response, needed=needs_refresh_token)
+    access_token = _read_token(fields, dialect.access_token, response, needed=True)
     return Grant(
         access_token=Secret(access_token),
         refresh_token=Secret(refresh_token) if refresh_token else None,
@@ -54,7 +54,7 @@ def grant_of(response: Response, dialect: Dialect, *, needs_refresh_token: bool 
     )
 
 
-def _token(fields: dict[str, Any], name: str, response: Response, *, needed: bool) -> str:
+def _read_token(fields: dict[str, Any], name: str, response: Response, *, needed: bool) -> str:
     value = fields.get(name)
     if value is None and not needed:
         return ""

@@ -199,10 +199,10 @@ def _read_json(text: str, now: datetime) -> Paste:
 
 
 def _read_entry(scope: Scope, entry: strict_json.Json, now: datetime) -> Pasted:
-    token = entry.get("refresh_token") if isinstance(entry, dict) else None
-    if not isinstance(token, str) or not token.strip():
+    refresh_token = entry.get("refresh_token") if isinstance(entry, dict) else None
+    if not isinstance(refresh_token, str) or not refresh_token.strip():
         raise refuse(f"is missing in api_config.{scope}")
-    return _read_token(scope, token.strip(), now)
+    return _read_token(scope, refresh_token.strip(), now)
 
 
 def _agreed(entries: dict[Scope, strict_json.Json], name: str, words: str) -> str | None:
