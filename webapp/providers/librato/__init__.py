@@ -93,9 +93,10 @@ class Librato:
         mint = role is Role.FULL and bool(values.get("mint"))
         return Proposal(
             label=email,
-            credentials=(_stored(email, api_token),),
+            credentials=(_stored(api_token),),
             environments=(EnvironmentListing(account_key=email, vendor_key=email, ingest_key=None),),
             details={
+                "email": email,
                 "role": role.value,
                 "mint": mint,
                 "token_id": row.id if row else "",
@@ -108,12 +109,17 @@ class Librato:
         """With Full Access and the person's leave: mint a Record Only token of our own, drop theirs."""
         if not proposal.details.get("mint"):
             return proposal
-        parts = proposal.credentials[0].parts
-        email, full = parts["email"].reveal(), parts["api_token"]
+        email, full = str(proposal.details["email"]), proposal.credentials[0].parts["api_token"]
         name = f"Hitchpost {self._host}"
         minted, token_id = api.make_token(self._login(http, email, full), name, Role.RECORD)
-        details = {"role": Role.RECORD.value, "mint": False, "token_id": token_id, "token_name": name}
-        return replace(proposal, credentials=(_stored(email, minted),), details=details)
+        details = {
+            "email": email,
+            "role": Role.RECORD.value,
+            "mint": False,
+            "token_id": token_id,
+            "token_name": name,
+        }
+        return replace(proposal, credentials=(_stored(minted),), details=details)
 
     def delete_minted(self, http: Http, email: str, full: Secret, token_id: str) -> None:
         """Delete the token we made, with a Full Access one given for this moment. Raises VendorError."""
@@ -124,14 +130,14 @@ class Librato:
 
     def verify(self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]) -> None:
         """Whether the token still works."""
-        api.verify(self._login(http, secrets["email"].reveal(), secrets["api_token"]))
+        api.verify(self._login(http, str(details["email"]), secrets["api_token"]))
 
     def list_environments(
         self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]
     ) -> tuple[EnvironmentListing, ...]:
         """The account itself, if its token still works."""
         self.verify(http, secrets, details)
-        email = secrets["email"].reveal()
+        email = str(details["email"])
         return (EnvironmentListing(account_key=email, vendor_key=email, ingest_key=None),)
 
     def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
@@ -174,8 +180,8 @@ def _setback(response: Response) -> Setback:
     return Setback.REFUSED if refused and not is_page(response) else Setback.TRANSIENT
 
 
-def _stored(email: str, api_token: Secret) -> StoredCredential:
-    return StoredCredential(kind="api_token", parts={"api_token": api_token, "email": Secret(email)})
+def _stored(api_token: Secret) -> StoredCredential:
+    return StoredCredential(kind="api_token", parts={"api_token": api_token})
 
 
 def _findings(role: Role, *, mint: bool) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def encode(event: OutgoingEvent, target: Target, base: str, event_base: str) -> 
     request = Request(
         method="POST",
         url=f"{base}/v1/annotations/{quote(_stream(event, target.settings), safe='')}",
-        headers=headers(target.secrets["email"].reveal(), target.secrets["api_token"]),
+        headers=headers(target.account_key, target.secrets["api_token"]),
         body=json.dumps(body, ensure_ascii=False).encode(),
     )
     return Encoded(request=request, count=1)
@@ -100,7 +100,7 @@ def recheck(event: OutgoingEvent, target: Target, base: str) -> Request:
     return Request(
         method="GET",
         url=f"{base}/v1/annotations/{quote(_stream(event, target.settings), safe='')}?{window}",
-        headers=headers(target.secrets["email"].reveal(), target.secrets["api_token"]),
+        headers=headers(target.account_key, target.secrets["api_token"]),
     )
 
 

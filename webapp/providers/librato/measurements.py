@@ -70,7 +70,7 @@ def encode(events: Sequence[OutgoingEvent], target: Target, base: str) -> Encode
     request = Request(
         method="POST",
         url=f"{base}/v1/measurements",
-        headers=headers(target.secrets["email"].reveal(), target.secrets["api_token"]),
+        headers=headers(target.account_key, target.secrets["api_token"]),
         body=json.dumps({"measurements": measurements}).encode(),
     )
     return Encoded(request=request, count=count)
