@@ -19,6 +19,9 @@ from webapp.models import LinkKind, Role, User
 _EMAIL = re.compile(r"[^@\s,;<>\"\x00-\x1f\x7f]{1,64}@[^@\s,;<>\"\x00-\x1f\x7f]{1,189}")
 _EXTERNAL_ID_CHARACTERS = 200
 
+#: Whoever failed to sign in: it is not known who that was.
+_SOMEBODY = Actor("somebody")
+
 
 def get(session: Session, user_id: UUID) -> User:
     """The user of that id. Raises NotFound."""
@@ -128,17 +131,17 @@ def sign_in(runtime: Runtime, email: str, password: Secret) -> User:
     with runtime.database.read() as session:
         user = find_by_email(session, email)
     right = passwords.matches(password, user.password_hash if user else None)
-    welcome = right and user is not None and user.disabled_at is None
-    renewed = _renewed_hash(user, password) if welcome and user else None
-    with runtime.database.write() as session:
-        thing = f"user:{user.id}" if user else "user:unknown"
-        actor = Actor.user(user.id) if user else Actor("nobody")
-        record(session, actor, Act.SIGNED_IN if welcome else Act.SIGN_IN_FAILED, thing)
-        if user and renewed:
-            get(session, user.id).password_hash = renewed
-    if not welcome or user is None:
+    if user is None or not right or user.disabled_at is not None:
+        with runtime.database.write() as session:
+            thing = f"user:{user.id}" if user else "user:unknown"
+            record(session, _SOMEBODY, Act.SIGN_IN_FAILED, thing)
         message = "This e-mail address and password do not go together."
         raise Forbidden(message)
+    renewed = _renewed_hash(user, password)
+    with runtime.database.write() as session:
+        record(session, Actor.user(user.id), Act.SIGNED_IN, f"user:{user.id}")
+        if renewed:
+            get(session, user.id).password_hash = renewed
     return user
 
 

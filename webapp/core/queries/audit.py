@@ -23,6 +23,8 @@ class AuditRow:
     act: str
     #: `kind:id`
     thing: str
+    #: the same in a person's words, where there are any
+    thing_name: str
     detail: str | None
 
 
@@ -44,7 +46,7 @@ def list_audit(
     if after:
         chosen = chosen.where(AuditLine.id < read_mark(after, [int])[0])
     found = session.execute(chosen.order_by(AuditLine.id.desc()).limit(limit + 1)).scalars().all()
-    names = actor_names(session, {line.actor for line in found})
+    names = actor_names(session, {line.actor for line in found} | {line.object for line in found})
     rows = [
         AuditRow(
             id=line.id,
@@ -52,6 +54,7 @@ def list_audit(
             actor=names[line.actor],
             act=line.act,
             thing=line.object,
+            thing_name=names[line.object],
             detail=line.detail,
         )
         for line in found
