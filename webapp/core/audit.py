@@ -36,6 +36,7 @@ class Act(StrEnum):
     DESTINATION_RELEASED = "destination.released"
     DESTINATION_REWOUND = "destination.rewound"
     DEAD_LETTERS_REPLAYED = "dead_letters.replayed"
+    DEAD_LETTERS_DISCARDED = "dead_letters.discarded"
     CREDENTIAL_HANDED_OUT = "credential.handed_out"
     SIGNED_IN = "user.signed_in"
     SIGN_IN_FAILED = "user.sign_in_failed"

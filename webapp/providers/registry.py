@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from webapp.providers.base import DestinationKind
 from webapp.providers.baselime import Baselime
 
 if TYPE_CHECKING:
     from webapp.providers.base import Provider
     from webapp.settings import Settings
+
+#: Every kind of destination, by name: what a provider takes does not depend on settings.
+KINDS: Mapping[str, DestinationKind] = {kind.name: kind for kind in Baselime.kinds}
 
 
 def make_providers(settings: "Settings") -> "Mapping[str, Provider]":

@@ -3,23 +3,28 @@
 Baselime docs, "API Integration", "Events API" and "OpenTelemetry".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from webapp.lib.http import Http
+from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
 from webapp.providers.base import (
     Client,
+    DestinationKind,
+    Encoded,
     EnvironmentListing,
     Grant,
+    OutgoingEvent,
+    Reading,
+    Target,
 )
-from webapp.providers.baselime import oauth
+from webapp.providers.baselime import events, oauth
 from webapp.settings import Settings
 
 
 class Baselime:
-    """The provider. Abilities: Installs, Refreshes and ListsEnvironments."""
+    """The provider. Abilities: Installs, Refreshes, ListsEnvironments and Receives."""
 
     name: ClassVar[str] = "baselime"
     title: ClassVar[str] = "Baselime"
@@ -30,6 +35,8 @@ class Baselime:
         "Baselime documents no way to give its grant back: "
         "remove the integration in the Baselime console too."
     )
+
+    kinds: ClassVar[tuple[DestinationKind, ...]] = events.KINDS
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -71,3 +78,11 @@ class Baselime:
     ) -> tuple[EnvironmentListing, ...]:
         """Every environment of every workspace that the access token reaches, with its ingest key."""
         return oauth.list_environments(http, self._settings.baselime_api_url, secrets["access_token"])
+
+    def encode(self, outgoing: Sequence[OutgoingEvent], target: Target) -> Encoded:
+        """A batch for the Events API."""
+        return events.encode(self._settings.baselime_events_url, outgoing, target)
+
+    def read(self, response: Response, outgoing: Sequence[OutgoingEvent], target: Target) -> Reading:
+        """What the Events API answered."""
+        return events.read(response, outgoing, target)

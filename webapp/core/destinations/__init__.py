@@ -1,0 +1,28 @@
+"""Destinations: where a stream goes, and what a person or a finding does to one.
+
+Every change locks the stream first, then the destination: the order in which events are accepted.
+"""
+
+from webapp.core.destinations.holds import (
+    close_for_connection,
+    hold,
+    hold_for_connection,
+    release,
+    release_for_connection,
+)
+from webapp.core.destinations.making import change_settings, create, kinds_for
+from webapp.core.destinations.rewinding import rewind
+from webapp.models import Hold
+
+__all__ = [
+    "Hold",
+    "change_settings",
+    "close_for_connection",
+    "create",
+    "hold",
+    "hold_for_connection",
+    "kinds_for",
+    "release",
+    "release_for_connection",
+    "rewind",
+]

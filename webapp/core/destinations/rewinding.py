@@ -1,0 +1,87 @@
+"""Rewinding: sending a part of the stream again, by moving the cursor back."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.core.audit import Act, Actor
+from webapp.core.destinations import rows
+from webapp.core.streams.rows import Head
+from webapp.errors import Fault, Invalid
+from webapp.lib.database import db_time
+from webapp.models import DeadLetter, DeadLetterState, Destination, Event
+
+
+def rewind(
+    session: Session,
+    actor: Actor,
+    destination_id: UUID,
+    *,
+    to_seq: int | None = None,
+    to_time: datetime | None = None,
+) -> int:
+    """Send again from the event `to_seq`, or from the first one accepted at `to_time` or later; how many.
+
+    A request under way is disowned, and its events come again. Open dead letters of the range are
+    superseded. Ring delivery afterwards. Raises NotFound, Conflict, Invalid when those events are no longer
+    kept or not yet sent.
+    """
+    destination, stream, connection = rows.lock(session, destination_id)
+    if (to_seq is None) == (to_time is None):
+        raise Invalid([Fault("to_seq", "give either a seq or a time")])
+    name = "to_seq" if to_time is None else "to_time"
+    first = to_seq if to_time is None else _first_since(session, destination.stream_id, stream, to_time)
+    _check(first, name, destination, stream)
+    assert first is not None  # noqa: S101 - checked above
+    again = destination.cursor_seq - (first - 1)
+    _supersede(session, destination, first)
+    destination.exempt_seq = max(destination.exempt_seq, destination.cursor_seq)
+    destination.rewound += again
+    destination.cursor_seq = first - 1
+    destination.unsure = destination.unsure or destination.lease_token is not None
+    destination.lease_token = None
+    if destination.hold is None:
+        destination.due_at = stream.now
+    detail = f"{destination.kind} sends {again:,} events again, from seq {first:,}"
+    rows.record(session, actor, Act.DESTINATION_REWOUND, destination_id, connection.id, detail)
+    return again
+
+
+def _check(first: int | None, name: str, destination: Destination, stream: Head) -> None:
+    if first is None or first > destination.cursor_seq:
+        raise Invalid(
+            [Fault(name, "nothing of that time has been sent yet: it still waits, or there is nothing")]
+        )
+    if first < stream.tail_seq:
+        raise Invalid([Fault(name, f"is no longer kept: the first event that is has seq {stream.tail_seq}")])
+
+
+def _first_since(session: Session, stream_id: UUID, stream: Head, moment: datetime) -> int | None:
+    """The first seq accepted at `moment` or later: found by halves, as these times never fall."""
+    low, high = stream.tail_seq, stream.seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        at = session.execute(
+            select(Event.accepted_at).where(Event.stream_id == stream_id, Event.seq == middle)
+        ).scalar_one()
+        low, high = (low, middle) if at >= moment else (middle + 1, high)
+    return low if low <= stream.seq else None
+
+
+def _supersede(session: Session, destination: Destination, first: int) -> None:
+    session.execute(
+        update(DeadLetter)
+        .where(
+            DeadLetter.destination_id == destination.id,
+            DeadLetter.seq.between(first, destination.cursor_seq),
+            DeadLetter.state.in_((DeadLetterState.OPEN, DeadLetterState.QUEUED)),
+        )
+        .values(state=DeadLetterState.SUPERSEDED, changed_at=db_time())
+        .execution_options(synchronize_session=False)
+    )
+    queued = select(func.count()).where(
+        DeadLetter.destination_id == destination.id, DeadLetter.state == DeadLetterState.QUEUED
+    )
+    destination.queued = session.execute(queued).scalar_one()
