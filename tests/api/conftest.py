@@ -15,7 +15,7 @@ from webapp.app import create_app
 from webapp.core import api_keys, credentials, users
 from webapp.core.api_keys import Scope
 from webapp.core.audit import HITCHPOST
-from webapp.core.runtime import Runtime
+from webapp.core.runtime import Bell, Runtime
 from webapp.lib.secret import Secret
 from webapp.models import (
     Account,
@@ -44,9 +44,11 @@ class Held:
 class World:
     """One instance, and the rows that a test wants there."""
 
-    def __init__(self, runtime: Runtime, client: FlaskClient) -> None:
+    def __init__(self, runtime: Runtime, rings: list[Bell] | None = None) -> None:
         self.runtime = runtime
-        self.client = client
+        self.client: FlaskClient = create_app(runtime).test_client()
+        #: the bells that were rung
+        self.rings = rings if rings is not None else []
 
     def user(self, external_id: str) -> UUID:
         """A host app's user, made if new."""
@@ -125,20 +127,17 @@ def make_settings(url: str, **others: Any) -> Settings:
         "HITCHPOST_VAULT_KEYS": credentials.make_vault_key(),
         "HITCHPOST_SECRET_KEY": "a secret key for tests: 0123456789abcdef",
         "HITCHPOST_RETURN_ORIGINS": "https://app.example",
+        "HITCHPOST_BASELIME_API_URL": "http://127.0.0.1:1",
+        "HITCHPOST_ALLOW_PRIVATE_VENDORS": "true",
     }
     return Settings.load(values | others)
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    """The parts of an instance on SQLite, its tables made."""
-    made = Runtime.start(make_settings(f"sqlite:///{tmp_path / 'hitchpost.db'}"))
-    Base.metadata.create_all(made.database.engine)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def world(runtime: Runtime) -> World:
-    """An instance without any users yet."""
-    return World(runtime, create_app(runtime).test_client())
+def world(tmp_path: Path) -> Iterator[World]:
+    """An instance on SQLite, without any users yet, whose vendors do not answer."""
+    rings: list[Bell] = []
+    runtime = Runtime.start(make_settings(f"sqlite:///{tmp_path / 'hitchpost.db'}"), wake=rings.append)
+    Base.metadata.create_all(runtime.database.engine)
+    yield World(runtime, rings)
+    runtime.close()

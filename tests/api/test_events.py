@@ -162,7 +162,7 @@ def test_a_key_of_one_user_sends_only_for_that_user(world: World) -> None:
 
 def test_cookies_and_other_sites_mean_nothing(world: World) -> None:
     world.user("u_1")
-    answer = send(world, event(), **{"Cookie": "hitchpost-session=x", "Origin": "https://evil.example"})
+    answer = send(world, event(), Cookie="hitchpost-session=x", Origin="https://evil.example")
     assert answer.status_code == 202
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
     assert "Set-Cookie" not in answer.headers

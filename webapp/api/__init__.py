@@ -5,7 +5,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import connect_sessions, dead_letters, events, health, metrics, pages
+from webapp.api import (
+    connect_sessions,
+    connections,
+    dead_letters,
+    destinations,
+    events,
+    health,
+    metrics,
+    pages,
+)
 from webapp.api.operations import Operation, serve
 from webapp.api.problems import Refusal, explain, explain_http, respond
 from webapp.errors import HitchpostError, Overloaded
@@ -16,6 +25,8 @@ PREFIX = "/api/v1"
 #: Every resource, in the order that the document shows them.
 RESOURCES = (
     events.resource,
+    connections.resource,
+    destinations.resource,
     dead_letters.resource,
     connect_sessions.resource,
 )

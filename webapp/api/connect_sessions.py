@@ -8,6 +8,7 @@ from webapp.api.inputs import Input
 from webapp.api.operations import Resource
 from webapp.core import connect_sessions
 from webapp.core.api_keys import Scope
+from webapp.errors import Forbidden
 
 resource = Resource("Connect sessions")
 
@@ -27,6 +28,8 @@ def make_connect_session(caller: Caller, body: NewConnectSession) -> ConnectSess
 
     The link works once, for ten minutes. The user is made at the first use of an `external_id`.
     """
+    if caller.only_user is not None:
+        raise Forbidden("This API key is bound to one user, and a connect session may be for anybody.")
     settings = caller.runtime.settings
     with caller.runtime.database.write() as session:
         link, expires_at = connect_sessions.create(

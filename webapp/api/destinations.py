@@ -1,12 +1,21 @@
 """Destinations: where events go, how far they came, and how to stop, resume or repeat them."""
 
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from webapp.api.answers import DestinationAnswer, DestinationPage
+from webapp.api.callers import Caller
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
+from webapp.api.problems import CONFLICT
+from webapp.core import destinations as core
+from webapp.core.api_keys import Scope
+from webapp.core.queries.destinations import DestinationQuery, find_destination, list_destinations
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
+from webapp.core.runtime import Bell
 
 resource = Resource("Destinations")
 
@@ -17,3 +26,78 @@ class DestinationsQuery(Input):
     connection: UUID | None = None
     after: str | None = Field(None, max_length=500, description="The `next` of the page before.")
     limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS)
+
+
+class RewindTo(Input):
+    """From where to send again: exactly one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    to_seq: Annotated[int, Field(ge=1, lt=2**63)] | SkipJsonSchema[None] = Field(
+        None, description="The seq of the first event to send again."
+    )
+    to_time: AwareDatetime | SkipJsonSchema[None] = Field(
+        None, description="Send again whatever was accepted at this time or later."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.to_seq is None) == (self.to_time is None):
+            message = "give either to_seq or to_time"
+            raise ValueError(message)
+        return self
+
+
+@resource.get("/destinations", scope=Scope.CONNECTIONS_READ)
+def show_destinations(caller: Caller, query: DestinationsQuery) -> DestinationPage:
+    """Destinations, newest first, each with where it stands and its ledger."""
+    wanted = DestinationQuery(
+        owner_id=caller.only_user, connection_id=query.connection, after=query.after, limit=query.limit
+    )
+    with caller.runtime.database.read() as session:
+        return DestinationPage.model_validate(list_destinations(session, wanted))
+
+
+@resource.get("/destinations/<uuid:destination_id>", scope=Scope.CONNECTIONS_READ)
+def show_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer:
+    """One destination."""
+    with caller.runtime.database.read() as session:
+        return DestinationAnswer.model_validate(find_destination(session, caller.only_user, destination_id))
+
+
+@resource.post(
+    "/destinations/<uuid:destination_id>/pause", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
+)
+def pause_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer:
+    """Stop it; events wait."""
+    with caller.runtime.database.write() as session:
+        find_destination(session, caller.only_user, destination_id)
+        core.hold(session, destination_id, core.Hold.PAUSED, "Paused by the app.", actor=caller.actor)
+    return show_destination(caller, destination_id)
+
+
+@resource.post(
+    "/destinations/<uuid:destination_id>/resume", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
+)
+def resume_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer:
+    """Start it again, from where it stood."""
+    with caller.runtime.database.write() as session:
+        find_destination(session, caller.only_user, destination_id)
+        core.release(session, caller.actor, destination_id)
+    caller.runtime.wake(Bell.DELIVERY)
+    return show_destination(caller, destination_id)
+
+
+@resource.post(
+    "/destinations/<uuid:destination_id>/rewind", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
+)
+def rewind_destination(caller: Caller, destination_id: UUID, body: RewindTo) -> DestinationAnswer:
+    """Send again what was sent before, from a seq or a time on.
+
+    Events keep their ids, so that repeats can be told. `tail_seq` says how far back anything is kept.
+    """
+    with caller.runtime.database.write() as session:
+        find_destination(session, caller.only_user, destination_id)
+        core.rewind(session, caller.actor, destination_id, to_seq=body.to_seq, to_time=body.to_time)
+    caller.runtime.wake(Bell.DELIVERY)
+    return show_destination(caller, destination_id)

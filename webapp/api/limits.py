@@ -5,6 +5,7 @@ Events are not counted here: what the database can take bounds them (503), not a
 
 import threading
 import time
+from math import ceil
 
 from webapp.api.problems import TOO_MANY_REQUESTS, Refusal
 
@@ -45,4 +46,4 @@ def take_turn(name: str) -> None:
     wait = _buckets.take(name, time.monotonic())
     if wait:
         detail = f"This API key may make {RATE:g} requests a second, {BURST:g} at once."
-        raise Refusal(TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(max(1, round(wait)))})
+        raise Refusal(TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(ceil(wait))})

@@ -98,8 +98,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
     }
     content = operation.takes or _json_content(operation.body)
     if content:
-        required = bool(operation.takes) or _has_required(operation.body)
-        described["requestBody"] = {"required": required, "content": content}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 
@@ -156,10 +155,6 @@ def _json_content(model: type[BaseModel] | None) -> dict[str, Any]:
     if model is None:
         return {}
     return {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
-
-
-def _has_required(model: type[BaseModel] | None) -> bool:
-    return model is not None and any(part.is_required() for part in model.model_fields.values())
 
 
 @cache

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
-from flask import Response, g
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from webapp import errors
@@ -209,7 +210,7 @@ def explain(error: errors.HitchpostError) -> Response:
     headers = {}
     match error:
         case errors.Overloaded():
-            problem, headers = OVERLOADED, {"Retry-After": str(max(1, round(error.retry_after)))}
+            problem, headers = OVERLOADED, {"Retry-After": str(max(1, ceil(error.retry_after)))}
         case errors.NotFound():
             problem = NOT_FOUND
         case errors.IdentityConflict():
@@ -219,12 +220,18 @@ def explain(error: errors.HitchpostError) -> Response:
         case errors.Forbidden():
             problem = FORBIDDEN
         case errors.Invalid():
-            return respond(INVALID, str(error), faults=error.faults)
+            return respond(INVALID, str(error), faults=[_placed(fault) for fault in error.faults])
         case errors.VendorError():
             problem = VENDOR
         case _:
             return respond(INTERNAL, "An unexpected fault; nothing was changed.")
     return respond(problem, str(error), headers=headers)
+
+
+def _placed(fault: errors.Fault) -> errors.Fault:
+    """The core names the fields of a form; here they are members of a body, or parameters of a query."""
+    in_body = request.method != "GET" and fault.where and not fault.where.startswith("/")
+    return errors.Fault(f"/{fault.where}", fault.what) if in_body else fault
 
 
 def explain_http(error: HTTPException) -> Response:
