@@ -23,11 +23,11 @@ def hold(
     session: Session, destination_id: UUID, hold: Hold, reason: str, *, actor: Actor = HITCHPOST
 ) -> None:
     """Stand still, for `reason`, one sentence; a hold that is there stays. Raises NotFound, Conflict."""
-    destination, _, connection = rows.lock(session, destination_id)
+    destination, _, _ = rows.lock(session, destination_id)
     if destination.hold is None:
         _hold(session, destination, hold, reason)
         detail = f"{destination.kind} held, {hold.value}: {reason}"
-        rows.record(session, actor, Act.DESTINATION_HELD, destination_id, connection.id, detail)
+        rows.record(session, actor, Act.DESTINATION_HELD, destination, detail)
 
 
 def release(session: Session, actor: Actor, destination_id: UUID) -> None:
@@ -40,7 +40,7 @@ def release(session: Session, actor: Actor, destination_id: UUID) -> None:
         return
     _release(session, destination, connection)
     detail = f"{destination.kind} released"
-    rows.record(session, actor, Act.DESTINATION_RELEASED, destination_id, connection.id, detail)
+    rows.record(session, actor, Act.DESTINATION_RELEASED, destination, detail)
 
 
 def hold_for_connection(session: Session, connection_id: UUID) -> None:

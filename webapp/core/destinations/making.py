@@ -22,8 +22,11 @@ from webapp.providers.registry import KINDS
 def kinds_for(runtime: Runtime, environment: Environment) -> tuple[DestinationKind, ...]:
     """What can be sent to an environment."""
     with runtime.database.read() as session:
-        provider = runtime.providers.get(rows.connection_of(session, environment.id).provider)
-    return provider.kinds if isinstance(provider, Receives) else ()
+        name = rows.connection_of(session, environment.id).provider
+    provider = runtime.providers.get(name)
+    if isinstance(provider, Receives):
+        return provider.kinds
+    return ()
 
 
 def create(
@@ -57,7 +60,7 @@ def create(
         destination.held_at, destination.due_at = head.now, None
     session.add(destination)
     session.flush()
-    rows.record(session, actor, Act.DESTINATION_MADE, destination.id, connection.id, _told(kind, checked))
+    rows.record(session, actor, Act.DESTINATION_MADE, destination, _told(kind, checked))
     return destination
 
 
@@ -69,7 +72,7 @@ def change_settings(
     Ring delivery afterwards. Raises NotFound, Invalid (a Fault per setting), Conflict when its connection
     ended.
     """
-    destination, stream, connection = rows.lock(session, destination_id)
+    destination, stream, _ = rows.lock(session, destination_id)
     checked = check(_kind(destination.kind), settings)
     if checked == destination.settings:
         return destination
@@ -84,7 +87,7 @@ def change_settings(
         if destination.lease_token is None:
             destination.due_at = stream.now
     told = _told(destination.kind, checked)
-    rows.record(session, actor, Act.DESTINATION_CHANGED, destination.id, connection.id, told)
+    rows.record(session, actor, Act.DESTINATION_CHANGED, destination, told)
     return destination
 
 

@@ -28,7 +28,7 @@ def rewind(
     superseded. Ring delivery afterwards. Raises NotFound, Conflict, Invalid when those events are no longer
     kept or not yet sent.
     """
-    destination, stream, connection = rows.lock(session, destination_id)
+    destination, stream, _ = rows.lock(session, destination_id)
     if (to_seq is None) == (to_time is None):
         raise Invalid([Fault("to_seq", "give either a seq or a time")])
     name = "to_seq" if to_time is None else "to_time"
@@ -45,7 +45,7 @@ def rewind(
     if destination.hold is None:
         destination.due_at = stream.now
     detail = f"{destination.kind} sends {again:,} events again, from seq {first:,}"
-    rows.record(session, actor, Act.DESTINATION_REWOUND, destination_id, connection.id, detail)
+    rows.record(session, actor, Act.DESTINATION_REWOUND, destination, detail)
     return again
 
 

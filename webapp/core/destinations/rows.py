@@ -70,9 +70,8 @@ def is_paused(connection: Connection) -> bool:
     return connection.state is ConnectionState.PAUSED
 
 
-def record(
-    session: Session, actor: Actor, act: Act, destination_id: UUID, connection_id: UUID, detail: str
-) -> None:
-    """A line on the connection's timeline about a destination."""
-    thing = f"destination:{destination_id}"
-    audit.record(session, actor, act, thing, connection_id=connection_id, detail=detail)
+def record(session: Session, actor: Actor, act: Act, destination: Destination, detail: str) -> None:
+    """A line about a destination on its connection's timeline."""
+    connection = connection_of(session, destination.environment_id)
+    thing = f"destination:{destination.id}"
+    audit.record(session, actor, act, thing, connection_id=connection.id, detail=detail)

@@ -19,7 +19,8 @@ from webapp.providers.base import (
     Reading,
     Target,
 )
-from webapp.providers.baselime import events, oauth
+from webapp.providers.baselime import events as events_api
+from webapp.providers.baselime import oauth
 from webapp.settings import Settings
 
 
@@ -36,7 +37,7 @@ class Baselime:
         "remove the integration in the Baselime console too."
     )
 
-    kinds: ClassVar[tuple[DestinationKind, ...]] = events.KINDS
+    kinds: ClassVar[tuple[DestinationKind, ...]] = events_api.KINDS
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -79,10 +80,10 @@ class Baselime:
         """Every environment of every workspace that the access token reaches, with its ingest key."""
         return oauth.list_environments(http, self._settings.baselime_api_url, secrets["access_token"])
 
-    def encode(self, outgoing: Sequence[OutgoingEvent], target: Target) -> Encoded:
+    def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
         """A batch for the Events API."""
-        return events.encode(self._settings.baselime_events_url, outgoing, target)
+        return events_api.encode(self._settings.baselime_events_url, events, target)
 
-    def read(self, response: Response, outgoing: Sequence[OutgoingEvent], target: Target) -> Reading:
+    def read(self, response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
         """What the Events API answered."""
-        return events.read(response, outgoing, target)
+        return events_api.read(response, events, target)
