@@ -5,8 +5,6 @@ Bodies of errors are rarely documented, so the status decides, and an RFC 6749 ย
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from webapp.errors import (
@@ -19,12 +17,13 @@ from webapp.errors import (
     VendorRateLimited,
     VendorUnavailable,
 )
-from webapp.lib import clock, strict_json
+from webapp.lib import retry_after as waits
+from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Response
 from webapp.lib.secret import Secret
 
 #: No vendor makes us wait longer than this, in seconds, whatever it asks.
-LONGEST_WAIT_SECONDS = 3600.0
+LONGEST_WAIT_SECONDS = waits.CAP_SECONDS
 _WORDS_CHARACTERS = 300
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\u02ff\u0370-\u1fff\u2010-\u2027]+")
 _CLIENT_CODES = frozenset({"invalid_client", "unauthorized_client"})
@@ -83,26 +82,17 @@ def words_of(response: Response, hidden: Sequence[Secret] = ()) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a Retry-After header (RFC 9110 ยง10.2.3), at most an hour; None without a usable one."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_WAIT_SECONDS)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max((moment - clock.now()).total_seconds(), 0.0), LONGEST_WAIT_SECONDS)
+    """Seconds that the headers ask us to wait, at most an hour; None when they do not say."""
+    return waits.read(headers.get("retry-after"))
 
 
 def _unavailable(response: Response, hidden: Sequence[Secret]) -> VendorError | None:
     words = words_of(response, hidden) or f"answered {response.status}"
+    wait = retry_after(response.headers)
     if response.status == 429:
-        return VendorRateLimited(
-            words, status=response.status, retry_after=retry_after(response.headers) or 60.0
-        )
+        return VendorRateLimited(words, status=response.status, retry_after=wait or 60.0)
     if response.status >= 500 or response.status < 400 or is_page(response):
-        return VendorUnavailable(words, status=response.status, retry_after=retry_after(response.headers))
+        return VendorUnavailable(words, status=response.status, retry_after=wait)
     return None
 
 
