@@ -2,7 +2,7 @@
 
 from flask import Flask, render_template
 
-from webapp.sandbox import control
+from webapp.sandbox import control, control_accounts
 from webapp.sandbox.calls import CALLS
 from webapp.sandbox.faults import ENDPOINTS, KINDS
 from webapp.sandbox.pages import new_app
@@ -20,7 +20,7 @@ def new_console(world: World) -> Flask:
     def _home() -> str:
         return render_template(
             "sandbox/console.html",
-            accounts=control.accounts(world),
+            accounts=control_accounts.accounts(world),
             calls=CALLS,
             endpoints=ENDPOINTS,
             kinds=KINDS,

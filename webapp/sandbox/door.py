@@ -85,10 +85,11 @@ def read_body(environ: "WSGIEnvironment") -> bytes:
     A body that was left unread would be taken for the next request of the same connection.
     """
     if environ.get("wsgi.input_terminated"):
-        body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
+        body: bytes | None = environ["wsgi.input"].read(MAX_BODY + 1)
     else:
-        body = environ["wsgi.input"].read(min(int(environ.get("CONTENT_LENGTH") or 0), MAX_BODY + 1))
-    if len(body) > MAX_BODY:
+        length = environ.get("CONTENT_LENGTH") or "0"
+        body = environ["wsgi.input"].read(min(int(length), MAX_BODY + 1)) if length.isdecimal() else None
+    if body is None or len(body) > MAX_BODY:
         raise spoiling.Dropped
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))

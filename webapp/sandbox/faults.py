@@ -84,6 +84,9 @@ def parse(data: Mapping[str, object]) -> Fault:
     known = set(Fault.__dataclass_fields__)
     if unknown := sorted(set(data) - known):
         raise UnknownFaultError(f"unknown field {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    for name in ("vendor", "endpoint", "kind"):
+        if not isinstance(data.get(name, ""), str):
+            raise UnknownFaultError(f"{name} is a text")
     fault = Fault(**{"endpoint": "*", "vendor": "", "kind": "", **data})  # type: ignore[arg-type]  # checked below
     _check_names(fault)
     _check_values(fault)

@@ -1,11 +1,12 @@
 """Six servers of one sandbox: HTTP/1.1 with keep-alive on loopback, for IPv4 and IPv6 alike."""
 
-import contextlib
 import errno
 import logging
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -45,9 +46,12 @@ class Handler(WSGIRequestHandler):
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             pieces, status, headers = run_wsgi_app(self.server.app, self.make_environ())
-            self._send_head(status, headers)
-            for piece in pieces:
-                self.wfile.write(piece)
+            with ExitStack() as stack:
+                if hasattr(pieces, "close"):
+                    stack.callback(pieces.close)
+                self._send_head(status, headers)
+                for piece in pieces:
+                    self.wfile.write(piece)
         except OSError:
             # A fault closes the connection this way, and so does a client that went away.
             self.close_connection = True
@@ -82,7 +86,7 @@ class Server(ThreadedWSGIServer):
         self.server_close()
         self._thread.join()
         for connection in list(self.connections):
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -99,8 +103,8 @@ class Sandbox:
     def close(self) -> None:
         """Stop answering on every port, and end the connections that are open."""
         self.world.desk.closing.set()
-        for server in self._servers:
-            server.close()
+        with ThreadPoolExecutor(len(self._servers) or 1) as pool:
+            list(pool.map(Server.close, self._servers))
         self._servers.clear()
 
     def __enter__(self) -> Self:
@@ -124,28 +128,26 @@ def serve(
     Raises OSError naming the port that is taken. `ready` is called once every port answers.
     """
     world = new_world(redirect_url)
-    listeners = [_listeners(port + place if port else 0) for place in range(len(PORTS))]
-    ports = [pair[0].getsockname()[1] for pair in listeners]
-    urls = {name: f"http://{public_host}:{number}" for name, number in zip(PORTS, ports, strict=True)}
-    world.desk.urls.update(urls)
-    world.begin_with(last9_host=urls["last9"].removeprefix("http://"))
     apps = {"console": new_console(world), **world.vendor_apps()}
-    servers = []
-    for name, pair in zip(PORTS, listeners, strict=True):
-        for listener in pair:
-            with listener:
-                servers.append(Server(listener, apps[name]))
+    with ExitStack() as stack:
+        listeners = {name: _listeners(port + place if port else 0, stack) for place, name in enumerate(PORTS)}
+        ports = {name: pair[0].getsockname()[1] for name, pair in listeners.items()}
+        urls = {name: f"http://{public_host}:{number}" for name, number in ports.items()}
+        world.desk.urls.update(urls)
+        world.begin_with(last9_host=urls["last9"].removeprefix("http://"))
+        servers = [Server(listener, apps[name]) for name, pair in listeners.items() for listener in pair]
     if ready:
         ready()
     return Sandbox(world, servers, urls)
 
 
-def _listeners(port: int) -> list[socket.socket]:
+def _listeners(port: int, stack: ExitStack) -> list[socket.socket]:
     """Listen on 127.0.0.1 and, where there is IPv6, on ::1: a browser may take localhost for either."""
     for _ in range(TRIES):
-        first = _listen(socket.AF_INET, "127.0.0.1", port)
+        first = stack.enter_context(_listen(socket.AF_INET, "127.0.0.1", port))
         try:
-            return [first, _listen(socket.AF_INET6, "::1", first.getsockname()[1])]
+            second = _listen(socket.AF_INET6, "::1", first.getsockname()[1])
+            return [first, stack.enter_context(second)]
         except OSError as error:
             if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 return [first]
