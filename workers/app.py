@@ -1,6 +1,6 @@
 """The Celery app: its queues, its beat table, and a configuration that keeps it a doorbell.
 
-The database is the truth and says what is to be done; what Celery carries says only "look". So results, retries
+The database is the truth; what Celery carries says only "look". So results, retries
 and late acknowledgement are off, only an empty JSON body travels, and a lost ring costs one poll.
 """
 
@@ -18,16 +18,15 @@ TASK_OF: Mapping[Bell, str] = {
     Bell.REFRESH: "hitchpost.refresh.sweep",
     Bell.ENVIRONMENTS: "hitchpost.environments.sweep",
 }
-_BEAT_TASK = "hitchpost.upkeep.note_beat"
-_UPKEEP_TASK = "hitchpost.upkeep.sweep"
 
 #: How often beat rings, in seconds; workers poll by themselves too.
 EVERY: Mapping[str, float] = {
     TASK_OF[Bell.DELIVERY]: 2.0,
     TASK_OF[Bell.REFRESH]: 10.0,
     TASK_OF[Bell.ENVIRONMENTS]: 30.0,
-    _BEAT_TASK: 10.0,
-    _UPKEEP_TASK: 60.0,
+    "hitchpost.upkeep.note_beat": 10.0,
+    "hitchpost.upkeep.tend_installs": 10.0,
+    "hitchpost.upkeep.sweep": 60.0,
 }
 
 _given: list[Settings] = []

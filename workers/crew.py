@@ -20,6 +20,7 @@ log = logs.get(__name__)
 #: A lost ring is made up for within so many seconds.
 POLL_SECONDS = 2.0
 _NOTE_SECONDS = 10.0
+_INSTALLS_SECONDS = 5.0
 _UPKEEP_SECONDS = 60.0
 _FINISH_SECONDS = 25.0
 
@@ -43,6 +44,7 @@ def _begin(**_: Any) -> None:
         Round(delivery.drain, POLL_SECONDS),
         Round(refresh.sweep, POLL_SECONDS),
         Round(environments.sweep, POLL_SECONDS),
+        Round(upkeep.tend_installs, _INSTALLS_SECONDS),
         Round(upkeep.sweep, _UPKEEP_SECONDS),
     ]
     for each in _rounds:

@@ -1,17 +1,24 @@
 """Upkeep: ends what has expired, drops what is old, and notes who lives."""
 
-from webapp.core import installs, processes, retention
+from webapp.core import installs, links, processes, retention, sessions
 from workers import parts
 from workers.app import app
 
 
+@app.task(name="hitchpost.upkeep.tend_installs", ignore_result=True)
+def tend_installs() -> None:
+    """Try codes again while they live, and wipe grants that nobody confirmed in time."""
+    installs.sweep(parts.runtime())
+
+
 @app.task(name="hitchpost.upkeep.sweep", ignore_result=True)
 def sweep() -> None:
-    """End expired installs, keep the retention rules, forget old processes."""
+    """Keep the retention rules; forget sessions, links and processes that have ended."""
     runtime = parts.runtime()
-    installs.sweep(runtime)
     retention.sweep(runtime)
     with runtime.database.write() as session:
+        sessions.forget_ended(session)
+        links.forget_ended(session)
         processes.forget(session)
 
 

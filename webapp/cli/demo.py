@@ -19,6 +19,7 @@ from webapp.cli.sandbox import PORT as SANDBOX_PORT
 from webapp.cli.setup import prepare
 from webapp.errors import HitchpostError
 from webapp.lib import logs
+from webapp.sandbox.baselime.accounts import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from webapp.settings import Settings
 
 _SANDBOX_SECONDS = 20.0
@@ -55,8 +56,8 @@ def _use_sandbox(port: int, sandbox_port: int) -> None:
     """Point every vendor's address at the sandbox, unless somebody pointed it elsewhere."""
     vendor = {
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "BASELIME_CLIENT_ID": "sandbox-client",
-        "BASELIME_CLIENT_SECRET": "sandbox-client-secret",
+        "BASELIME_CLIENT_ID": DEFAULT_CLIENT_ID,
+        "BASELIME_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
         "BASELIME_CONSOLE_URL": f"http://localhost:{sandbox_port + 1}",
         "BASELIME_API_URL": f"http://localhost:{sandbox_port + 1}",
         "BASELIME_EVENTS_URL": f"http://localhost:{sandbox_port + 2}",

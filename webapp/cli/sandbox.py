@@ -45,5 +45,7 @@ def _end(_number: int, _frame: object) -> None:
 
 
 def _watch_stdin() -> None:
-    sys.stdin.buffer.read()
+    # Below Python's own buffer, whose lock a thread must not hold while the process ends.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
