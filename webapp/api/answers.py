@@ -21,6 +21,35 @@ class AcceptedAnswer(Answer):
     ids: tuple[str, ...] = Field(description="The id of each event here, in the order they were sent.")
 
 
+class PlaceAnswer(Answer):
+    """Where an event is, seen from one destination."""
+
+    destination: UUID = Field(validation_alias="destination_id")
+    connection: UUID = Field(validation_alias="connection_id")
+    account: str = Field(validation_alias="account_key")
+    environment: str
+    kind: str
+    standing: str = Field(
+        description="waiting, held, delivered, filtered, before (accepted before it began), dead, "
+        "expired or ended (it waited when the destination ended)."
+    )
+    at: datetime | None = Field(description="When it was settled, as far as that is kept.")
+    reason: str | None = Field(description="Why it waits, or was refused.")
+    due_at: datetime | None = Field(description="When it is tried next, if it waits.")
+    dead_letter: UUID | None = Field(validation_alias="letter_id")
+
+
+class EventAnswer(Answer):
+    """One event, and where it is."""
+
+    id: str
+    seq: int = Field(description="Its place in its user's stream.")
+    user: UUID
+    accepted_at: datetime
+    envelope: dict[str, Any] = Field(description="The event as it is sent.")
+    places: tuple[PlaceAnswer, ...]
+
+
 class ConnectionAnswer(Answer):
     """The lasting link between a user and one account at a vendor."""
 

@@ -4,13 +4,22 @@ from uuid import UUID
 
 from pydantic import Field
 
-from webapp.api.answers import DeadLetterPage
+from webapp.api.answers import DeadLetterAnswer, DeadLetterPage
 from webapp.api.callers import Caller
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
+from webapp.api.problems import CONFLICT
+from webapp.core import dead_letters as core
 from webapp.core.api_keys import Scope
-from webapp.core.queries.dead_letters import DeadLetterQuery, DeadLetterState, list_dead_letters
+from webapp.core.queries.dead_letters import (
+    DeadLetterQuery,
+    DeadLetterState,
+    find_dead_letter,
+    list_dead_letters,
+)
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
+from webapp.core.runtime import Bell
+from webapp.errors import Conflict
 
 resource = Resource("Dead letters")
 
@@ -40,3 +49,29 @@ def show_dead_letters(caller: Caller, query: DeadLettersQuery) -> DeadLetterPage
     )
     with caller.runtime.database.read() as session:
         return DeadLetterPage.model_validate(list_dead_letters(session, wanted))
+
+
+@resource.post("/dead-letters/<uuid:letter_id>/replay", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,))
+def replay_dead_letter(caller: Caller, letter_id: UUID) -> DeadLetterAnswer:
+    """Send it again, at its destination's next turn."""
+    with caller.runtime.database.write() as session:
+        find_dead_letter(session, caller.only_user, letter_id)
+        if not core.replay(session, caller.actor, [letter_id]):
+            raise Conflict("This dead letter is not open, or its destination has ended.")
+    caller.runtime.wake(Bell.DELIVERY)
+    return _shown(caller, letter_id)
+
+
+@resource.post("/dead-letters/<uuid:letter_id>/discard", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,))
+def discard_dead_letter(caller: Caller, letter_id: UUID) -> DeadLetterAnswer:
+    """Let it go: it is not sent there any more."""
+    with caller.runtime.database.write() as session:
+        find_dead_letter(session, caller.only_user, letter_id)
+        if not core.discard(session, caller.actor, [letter_id]):
+            raise Conflict("This dead letter is neither open nor queued, or its destination has ended.")
+    return _shown(caller, letter_id)
+
+
+def _shown(caller: Caller, letter_id: UUID) -> DeadLetterAnswer:
+    with caller.runtime.database.read() as session:
+        return DeadLetterAnswer.model_validate(find_dead_letter(session, caller.only_user, letter_id))

@@ -1,10 +1,9 @@
 """Destinations: where events go, how far they came, and how to stop, resume or repeat them."""
 
-from typing import Annotated, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from webapp.api.answers import DestinationAnswer, DestinationPage
 from webapp.api.callers import Caller
@@ -28,15 +27,21 @@ class DestinationsQuery(Input):
     limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS)
 
 
+def _only(name: str, type: str, other: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"type": type}, other: {"type": "null"}}}
+
+
 class RewindTo(Input):
     """From where to send again: exactly one of the two."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    to_seq: Annotated[int, Field(ge=1, lt=2**63)] | SkipJsonSchema[None] = Field(
-        None, description="The seq of the first event to send again."
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [_only("to_seq", "integer", "to_time"), _only("to_time", "string", "to_seq")]
+        }
     )
-    to_time: AwareDatetime | SkipJsonSchema[None] = Field(
+
+    to_seq: int | None = Field(None, ge=1, lt=2**63, description="The seq of the first event to send again.")
+    to_time: AwareDatetime | None = Field(
         None, description="Send again whatever was accepted at this time or later."
     )
 

@@ -1,8 +1,10 @@
 """Events: where a host app sends them, and where each one is."""
 
+import json
+
 from flask import request
 
-from webapp.api.answers import AcceptedAnswer
+from webapp.api.answers import AcceptedAnswer, EventAnswer, PlaceAnswer
 from webapp.api.bodies import read_body
 from webapp.api.callers import Caller
 from webapp.api.event_schemas import CONTENT
@@ -19,6 +21,7 @@ from webapp.api.problems import (
 from webapp.core import events
 from webapp.core.api_keys import Scope
 from webapp.core.events import EventForm
+from webapp.core.queries.events import find_event, places_of
 from webapp.errors import Invalid
 
 resource = Resource("Events")
@@ -55,3 +58,22 @@ def send_events(caller: Caller) -> AcceptedAnswer:
         detail = "Nothing was stored: mend what `errors` names and send the whole request again."
         raise Refusal(INVALID_EVENTS, detail, faults=error.faults) from None
     return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)
+
+
+@resource.get("/events/<event_id>", scope=Scope.EVENTS_READ)
+def show_event(caller: Caller, event_id: str) -> EventAnswer:
+    """Where an event is, destination by destination.
+
+    Found by the id that its acceptance answered, for as long as it is kept.
+    """
+    with caller.runtime.database.read() as session:
+        found = find_event(session, caller.only_user, event_id)
+        places = places_of(session, found)
+    return EventAnswer(
+        id=found.id,
+        seq=found.seq,
+        user=found.user_id,
+        accepted_at=found.accepted_at,
+        envelope=json.loads(found.body or "{}"),
+        places=tuple(PlaceAnswer.model_validate(place) for place in places),
+    )

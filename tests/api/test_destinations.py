@@ -1,0 +1,140 @@
+"""Destinations, dead letters and single events over the interface."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.api.conftest import Held, World
+from webapp.core.runtime import Bell
+from webapp.models import Destination
+
+HERE = "/api/v1"
+
+
+@pytest.fixture
+def held(world: World) -> Held:
+    """A connection of `u_1` with one destination."""
+    return world.connect(world.user("u_1"))
+
+
+def send(world: World, *ids: str) -> list[str]:
+    """Accept events of `u_1`; their public ids."""
+    items = [{"user": "u_1", "id": own, "type": "deployment", "data": {"n": 1.5}} for own in ids]
+    answer = world.client.post(f"{HERE}/events", json=items, headers=world.key())
+    return list(answer.json["ids"])
+
+
+def deliver(world: World, destination_id: UUID) -> None:
+    """As if all that waits had been delivered."""
+    with world.runtime.database.write() as session:
+        row = session.get_one(Destination, destination_id)
+        row.delivered += 2 - row.cursor_seq
+        row.cursor_seq, row.due_at = 2, None
+
+
+def show(world: World, destination_id: UUID) -> Any:
+    return world.client.get(f"{HERE}/destinations/{destination_id}", headers=world.key()).json
+
+
+def test_a_destination_shows_a_ledger_that_adds_up(world: World, held: Held) -> None:
+    send(world, "1", "2")
+    ledger = show(world, held.destination)["ledger"]
+    assert ledger["accepted"] == 2
+    assert ledger["waiting"] == 2
+    listed = world.client.get(
+        f"{HERE}/destinations", query_string={"connection": str(held.connection)}, headers=world.key()
+    )
+    assert [item["id"] for item in listed.json["items"]] == [str(held.destination)]
+    assert listed.json["next"] is None
+
+
+def test_a_destination_is_paused_and_resumed(world: World, held: Held) -> None:
+    address, key = f"{HERE}/destinations/{held.destination}", world.key()
+    paused = world.client.post(f"{address}/pause", headers=key)
+    assert (paused.status_code, paused.json["hold"]) == (200, "paused")
+    resumed = world.client.post(f"{address}/resume", headers=key)
+    assert (resumed.status_code, resumed.json["hold"]) == (200, None)
+    assert world.rings == [Bell.DELIVERY]
+
+
+def test_a_rewind_sends_again_from_a_seq_on(world: World, held: Held) -> None:
+    send(world, "1", "2")
+    deliver(world, held.destination)
+    address = f"{HERE}/destinations/{held.destination}/rewind"
+    answer = world.client.post(address, json={"to_seq": 2}, headers=world.key())
+    assert answer.status_code == 200
+    assert answer.json["cursor_seq"] == 1
+    assert answer.json["ledger"]["waiting"] == 1
+
+
+def test_a_rewind_sends_again_from_a_time_on(world: World, held: Held) -> None:
+    send(world, "1", "2")
+    deliver(world, held.destination)
+    address = f"{HERE}/destinations/{held.destination}/rewind"
+    answer = world.client.post(address, json={"to_time": "2020-01-01T00:00:00Z"}, headers=world.key())
+    assert answer.json["cursor_seq"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, ""),
+        ({"to_seq": 1, "to_time": "2020-01-01T00:00:00Z"}, ""),
+        ({"to_seq": 0}, "/to_seq"),
+        ({"to_seq": 3}, "/to_seq"),
+        ({"to_seq": 2**63}, "/to_seq"),
+        ({"to_seq": "1"}, "/to_seq"),
+        ({"to_seq": 1.5}, "/to_seq"),
+        ({"to_seq": True}, "/to_seq"),
+        ({"to_time": "2020-01-01T00:00:00"}, "/to_time"),
+        ({"to_time": 0}, "/to_time"),
+        ({"to_time": "9999-12-31T23:59:59-14:00"}, "/to_time"),
+        ({"cursor_seq": 1}, "/cursor_seq"),
+    ],
+)
+def test_a_rewind_that_cannot_be_is_named_and_changes_nothing(
+    world: World, held: Held, body: object, pointer: str
+) -> None:
+    send(world, "1", "2")
+    deliver(world, held.destination)
+    before = show(world, held.destination)
+    address = f"{HERE}/destinations/{held.destination}/rewind"
+    answer = world.client.post(address, json=body, headers=world.key())
+    assert (answer.status_code, answer.json["type"]) == (422, "/problems/invalid-request")
+    assert pointer in [fault["pointer"] for fault in answer.json["errors"]]
+    assert show(world, held.destination) == before
+
+
+def test_a_dead_letter_is_replayed_once(world: World, held: Held) -> None:
+    listed = world.client.get(f"{HERE}/dead-letters", query_string={"state": "open"}, headers=world.key())
+    assert [item["id"] for item in listed.json["items"]] == [str(held.dead_letter)]
+    address = f"{HERE}/dead-letters/{held.dead_letter}/replay"
+    first = world.client.post(address, headers=world.key())
+    assert (first.status_code, first.json["state"]) == (200, "queued")
+    assert world.rings == [Bell.DELIVERY]
+    second = world.client.post(address, headers=world.key())
+    assert (second.status_code, second.json["type"]) == (409, "/problems/conflict")
+
+
+def test_a_dead_letter_is_discarded_once(world: World, held: Held) -> None:
+    address = f"{HERE}/dead-letters/{held.dead_letter}/discard"
+    first = world.client.post(address, headers=world.key())
+    assert (first.status_code, first.json["state"]) == (200, "discarded")
+    assert world.client.post(address, headers=world.key()).status_code == 409
+
+
+def test_an_event_says_where_it_is(world: World, held: Held) -> None:
+    (event_id,) = send(world, "1")
+    answer = world.client.get(f"{HERE}/events/{event_id}", headers=world.key())
+    assert answer.json["id"] == event_id
+    assert answer.json["envelope"]["data"] == {"n": 1.5}
+    (place,) = answer.json["places"]
+    assert place["destination"] == str(held.destination)
+    assert place["environment"] == "production"
+
+
+@pytest.mark.parametrize("event_id", ["x", "0" * 32 + "-1", "0" * 32 + "-99999999999999999999", "%00", "-"])
+def test_an_event_that_is_nowhere_is_not_found(world: World, event_id: str) -> None:
+    answer = world.client.get(f"{HERE}/events/{event_id}", headers=world.key())
+    assert (answer.status_code, answer.json["type"]) == (404, "/problems/not-found")
