@@ -31,18 +31,18 @@ ENDPOINTS: dict[str, tuple[str, ...]] = {
 }
 
 KINDS: dict[str, str] = {
-    "status": "answers `status` (500) with `body`, before doing anything",
-    "delay": "waits `delay` seconds (1), then goes on as usual",
+    "status": "answers status (500) with body, before doing anything",
+    "delay": "waits delay seconds (1), then goes on as usual",
     "drop": "closes the connection without doing anything and without an answer",
     "drop_after": "does what was asked, then closes the connection without an answer",
-    "html": "answers an HTML page with `status` (502), before doing anything",
-    "rate_limited": "answers 429 (or `status`), with Retry-After when `retry_after` is given",
-    "poison": "refuses a body in which `marker` occurs: at the Events API only the events that hold it, "
-    "named under `invalid`; elsewhere, or with a `status`, the whole request",
+    "html": "answers an HTML page with status (502), before doing anything",
+    "rate_limited": "answers 429 (or status), with Retry-After when retry_after is given",
+    "poison": "refuses a body in which marker occurs: at the Events API only the events that hold it, "
+    "named under invalid; elsewhere, or with a status, the whole request",
     "empty": "does what was asked, then answers 200 with an empty body",
     "truncate": "does what was asked, then closes the connection in the middle of the body",
     "bad_json": "does what was asked, then answers JSON that breaks off",
-    "slow": "does what was asked, then lets the answer trickle over `delay` seconds (1)",
+    "slow": "does what was asked, then lets the answer trickle over delay seconds (1)",
     "expired": "takes every access token for expired",
     "revoked": "takes every refresh token for revoked",
     "rotate": "answers each refresh with a new refresh token; an old one used again revokes its family",

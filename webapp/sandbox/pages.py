@@ -36,8 +36,8 @@ def _guarded(answer: Response, desk: Desk) -> Response:
         # The consent form answers with a redirect to the app, which form-action has to allow.
         home = "/".join(desk.settings.redirect_url.split("/")[:3])
         answer.headers["Content-Security-Policy"] = (
-            f"default-src 'none'; style-src 'self'; script-src 'nonce-{_nonce()}'; connect-src 'self'; "
-            f"form-action 'self' {home}; base-uri 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; style-src 'self'; script-src 'nonce-{_nonce()}'; img-src data:; "
+            f"connect-src 'self'; form-action 'self' {home}; base-uri 'none'; frame-ancestors 'none'"
         )
         answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Content-Type-Options"] = "nosniff"
