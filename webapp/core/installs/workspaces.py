@@ -156,4 +156,4 @@ def _holders(session: Session, provider: str, account_keys: Sequence[str]) -> di
             Account.released_at.is_(None),
         )
     )
-    return dict(rows.tuples().all())
+    return {account_key: connection for account_key, connection in rows}  # noqa: C416 - a Row is no pair to mypy

@@ -1,0 +1,141 @@
+"""What the tests of installs, connections, refresh and environments share: a vendor, and a runtime that knows it."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from tests.fake_vendor import CONSOLE, FakeHttp, FakeVendor, running_with
+from webapp.core import installs, sessions, users
+from webapp.core.installs import Browser, Callback
+from webapp.core.runtime import Runtime
+from webapp.lib import clock
+from webapp.lib.secret import Secret
+from webapp.models import Connection, Install, SessionKind, UserSession
+
+
+@pytest.fixture
+def vendor() -> FakeVendor:
+    return FakeVendor()
+
+
+@pytest.fixture
+def inbox() -> FakeHttp:
+    return FakeHttp()
+
+
+@pytest.fixture
+def runtime(database_url: str, vendor: FakeVendor, inbox: FakeHttp) -> Iterator[Runtime]:
+    """On SQLite and on PostgreSQL; strict proofs, as by default."""
+    with running_with(vendor, inbox, database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def sign_in(runtime: Runtime) -> Callable[[str], UserSession]:
+    """Call it with a name for a fresh session of that person."""
+
+    def open_session(name: str) -> UserSession:
+        with runtime.database.write() as session:
+            user = users.ensure_external(session, name)
+            cookie = sessions.open(session, user.id, SessionKind.CONNECT)
+            session.flush()
+            found = sessions.find(session, cookie)
+            assert found is not None
+            return found
+
+    return open_session
+
+
+@pytest.fixture
+def ada(sign_in: Callable[[str], UserSession]) -> UserSession:
+    return sign_in("ada")
+
+
+@pytest.fixture
+def bob(sign_in: Callable[[str], UserSession]) -> UserSession:
+    return sign_in("bob")
+
+
+@pytest.fixture
+def come_back(runtime: Runtime) -> Callable[..., installs.Received]:
+    """Call it for a callback: with a session, and a Referer unless told otherwise."""
+
+    def receive(
+        code: str, who: UserSession | None = None, *, referer: str | None = CONSOLE
+    ) -> installs.Received:
+        return installs.receive_code(
+            runtime,
+            Callback(
+                provider="baselime",
+                code=Secret(code),
+                user_session_id=who.id if who else None,
+                referer_origin=referer,
+            ),
+        )
+
+    return receive
+
+
+@pytest.fixture
+def asked_for(runtime: Runtime, come_back: Callable[..., installs.Received]) -> Callable[..., UUID]:
+    """Call it for an install that this person began here and came back from: a solicited, pending grant."""
+
+    def install(who: UserSession, code: str = "code-0001", *, connection_id: UUID | None = None) -> UUID:
+        with runtime.database.write() as session:
+            installs.begin(session, who, runtime.providers["baselime"], connection_id=connection_id)
+        received: installs.Received = come_back(code, who)
+        return received.install_id
+
+    return install
+
+
+@pytest.fixture
+def connect(runtime: Runtime, asked_for: Callable[..., UUID]) -> Callable[..., Connection]:
+    """Call it for a confirmed connection of this person."""
+
+    def confirmed(
+        who: UserSession, code: str = "code-0001", *, connection_id: UUID | None = None
+    ) -> Connection:
+        install_id = asked_for(who, code, connection_id=connection_id)
+        page = installs.open_page(runtime, install_id, Browser(session=who))
+        return installs.confirm(runtime, install_id, Browser(session=who), seal=page.seal)
+
+    return confirmed
+
+
+@pytest.fixture
+def age_sign_in(runtime: Runtime) -> Callable[[UserSession, float], UserSession]:
+    """Call it to make a session's last sign-in that many minutes old."""
+
+    def age(who: UserSession, minutes: float) -> UserSession:
+        with runtime.database.write() as session:
+            row = session.scalars(select(UserSession).where(UserSession.id == who.id)).one()
+            row.reauth_at = clock.now() - timedelta(minutes=minutes)
+            return row
+
+    return age
+
+
+@pytest.fixture
+def let_pass(runtime: Runtime) -> Callable[[UUID], None]:
+    """Call it to bring an install past its time."""
+
+    def expire(install_id: UUID) -> None:
+        with runtime.database.write() as session:
+            session.get_one(Install, install_id).expires_at = clock.now() - timedelta(minutes=1)
+
+    return expire
+
+
+@pytest.fixture
+def sign_out(runtime: Runtime) -> Callable[[UserSession], None]:
+    """Call it to end a session."""
+
+    def close(who: UserSession) -> None:
+        with runtime.database.write() as session:
+            sessions.close(session, who.id)
+
+    return close
