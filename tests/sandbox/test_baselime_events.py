@@ -101,7 +101,8 @@ def test_other_content_types_and_gzip_are_refused(events: FlaskClient, ingest_ke
     body = json.dumps(GOLDEN)
     plain = post(events, ingest_key, body, **{"Content-Type": "text/plain"})
     packed = post(events, ingest_key, gzip.compress(body.encode()), **{"Content-Encoding": "gzip"})
-    assert (plain.status_code, packed.status_code) == (400, 400)
+    called_packed = post(events, ingest_key, body, **{"Content-Encoding": "gzip"})
+    assert {plain.status_code, packed.status_code, called_packed.status_code} == {400}
 
 
 def test_items_that_are_no_objects_are_listed_and_the_others_taken(

@@ -1,5 +1,6 @@
 """Installing at Baselime: the consent page, the code, the tokens, the environments."""
 
+import json
 from typing import Any
 
 import pytest
@@ -145,6 +146,24 @@ def test_the_dialects_of_other_vendors_are_refused(baselime: FlaskClient) -> Non
     assert baselime.post("/oauth/token", data=snake).status_code == 400
     assert baselime.post("/oauth/token", data="not json", content_type="application/json").status_code == 400
     assert baselime.get("/oauth/token").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [("application/json", 200), ("applications/json", 200), ("text/plain", 400), ("text/json", 400)],
+)
+def test_the_content_type_is_one_that_the_docs_write(
+    baselime: FlaskClient, content_type: str, status: int
+) -> None:
+    asked = {
+        "grantType": "authorization_code",
+        "clientId": DEFAULT_CLIENT_ID,
+        "clientSecret": DEFAULT_CLIENT_SECRET,
+        "redirect": REDIRECT,
+        "code": authorize(baselime),
+    }
+    answer = baselime.post("/oauth/token", data=json.dumps(asked), content_type=content_type)
+    assert answer.status_code == status
 
 
 def test_a_refresh_returns_an_access_token_and_no_refresh_token(baselime: FlaskClient) -> None:

@@ -1,5 +1,7 @@
 """Librato's table of roles, row by row, and who is let in at all."""
 
+import time
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -156,6 +158,7 @@ def test_every_answer_tells_the_limits(ask: Asker, librato: FlaskClient) -> None
             parts = dict(part.split("=") for part in answer.headers[name].split(","))
             assert set(parts) == {"limit", "remaining", "reset"}
             assert int(parts["remaining"]) < int(parts["limit"])
+            assert int(parts["reset"]) > time.time()
 
 
 def test_an_inactive_token_is_unauthorized(ask: Asker) -> None:

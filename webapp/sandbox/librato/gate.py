@@ -1,6 +1,7 @@
 """Who may pass: Basic authentication, roles, and the headers that tell the limits."""
 
 import time
+from collections import Counter
 
 from flask import Flask, Response, jsonify, request
 
@@ -11,13 +12,15 @@ from webapp.sandbox.librato.tokens import EMAIL, ApiTokens
 INGEST = ("/v1/metrics", "/v1/measurements")
 """Paths whose POST is answered by another server at Librato, with a 401 of its own."""
 
-LIMITS = {"Agg": 600_000, "Std": 6_000}
+# Chosen: the window, and that nothing is refused at its end; only names, fields and the limit are known.
+LIMIT_NAMES = ("X-Librato-RateLimit-Agg", "X-Librato-RateLimit-Std")
+LIMIT = 600_000
 WINDOW = 3_600
 
 
 def add_gate(app: Flask, tokens: ApiTokens) -> None:
     """Let only permitted requests reach the API, and put the limits on every answer of it."""
-    spent = dict.fromkeys(LIMITS, 0)
+    spent: Counter[int] = Counter()
 
     @app.before_request
     def _admit() -> Response | None:
@@ -38,9 +41,10 @@ def add_gate(app: Flask, tokens: ApiTokens) -> None:
     @app.after_request
     def _limits(answer: Response) -> Response:
         if request.path.startswith("/v1/"):
-            for name, limit in LIMITS.items():
-                spent[name] += 1
-                answer.headers[f"X-Librato-RateLimit-{name}"] = _limit(limit, spent[name])
+            window = int(time.time()) // WINDOW
+            spent[window] += 1
+            told = f"limit={LIMIT},remaining={max(0, LIMIT - spent[window])},reset={(window + 1) * WINDOW}"
+            answer.headers.update(dict.fromkeys(LIMIT_NAMES, told))
         return answer
 
     @app.errorhandler(RefusedError)
@@ -57,9 +61,3 @@ def _unauthorized() -> Response:
     # Chosen: the realm; that there is a challenge follows from clients that wait for one.
     answer.headers["WWW-Authenticate"] = 'Basic realm="Librato API"'
     return answer
-
-
-def _limit(limit: int, spent: int) -> str:
-    # Chosen: the window; only the three fields are known.
-    reset = (int(time.time()) // WINDOW + 1) * WINDOW
-    return f"limit={limit},remaining={max(0, limit - spent)},reset={reset}"
