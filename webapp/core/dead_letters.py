@@ -63,7 +63,7 @@ def _lock(session: Session, letter_ids: Collection[UUID]) -> list[UUID]:
         .where(DeadLetter.id.in_(letter_ids), Destination.closed_at.is_(None))
         .distinct()
     )
-    found = session.execute(query).tuples().all()
+    found = session.execute(query).all()
     rows.lock(session, {stream_id for _, stream_id in found})
     ids = sorted(destination_id for destination_id, _ in found)
     lock = select(Destination.id).where(Destination.id.in_(ids)).order_by(Destination.id).with_for_update()

@@ -32,7 +32,7 @@ def find_streams(runtime: Runtime, drafts: Sequence[Draft], only_user: UUID | No
         _check(drafts, owners, only_user)
         ids = {owner for owner in owners if owner is not None}
         query = select(Stream.user_id, Stream.id).where(Stream.user_id.in_(ids))
-        streams = dict(session.execute(query).tuples().all())
+        streams = dict(session.execute(query).all())
     streams |= rows.ensure_all(runtime.database, ids - streams.keys())
     return [streams[owner] for owner in owners if owner is not None]
 
@@ -42,7 +42,7 @@ def _users(session: Session, names: set[str]) -> dict[str, UUID]:
     query = select(User.id, User.external_id).where(
         or_(User.id.in_(ids), User.external_id.in_(names)), User.disabled_at.is_(None)
     )
-    found = session.execute(query).tuples().all()
+    found = session.execute(query).all()
     by_external = {external: user for user, external in found if external in names}
     return by_external | {str(user): user for user, _ in found if user in ids}
 

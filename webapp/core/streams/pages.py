@@ -50,7 +50,7 @@ def read_page(
         .order_by(Event.seq)
         .limit(min(rows, MOST_ROWS))
     )
-    found = session.execute(query).tuples().all()
+    found = session.execute(query).all()
     _refuse_gap(cursor_seq, head, [seq for seq, _, _ in found], min(rows, MOST_ROWS))
     chosen: list[int] = []
     size = 0

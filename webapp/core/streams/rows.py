@@ -51,7 +51,7 @@ def lock(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
         .order_by(Stream.id)
         .with_for_update(key_share=True)
     )
-    return {row[0]: Head(row[1], row[2], row[3], row[4]) for row in session.execute(query).tuples()}
+    return {row[0]: Head(row[1], row[2], row[3], row[4]) for row in session.execute(query)}
 
 
 def _insert(session: Session) -> type[postgresql.Insert | sqlite.Insert]:
