@@ -61,8 +61,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def _begin(self, worker: Any) -> None:
         assert self._runtime is not None  # noqa: S101 - gunicorn loads before it calls this
-        self._crew = CrewInside(self._runtime)
-        self._crew.start()
+        crew = CrewInside(self._runtime)
+        crew.start()
+        self._crew = crew  # only now is there anything to stop
         first = worker.age == 1
         if self._ready is not None and first:
             self._ready()
