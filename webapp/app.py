@@ -23,16 +23,43 @@ from webapp.ui import (
     api_keys,
     assets,
     audit,
+    connect,
     connect_session,
+    connection_acts,
+    connections,
+    dead_letters,
+    destinations,
     errors,
+    events,
+    forward,
+    health,
     home,
+    install,
     invite,
     people,
     sign_in,
 )
 
 #: Every page module, in the order of the menus.
-PAGES = (home, sign_in, invite, connect_session, people, api_keys, audit, assets)
+PAGES = (
+    home,
+    sign_in,
+    invite,
+    connect_session,
+    connect,
+    install,
+    connections,
+    connection_acts,
+    forward,
+    destinations,
+    events,
+    dead_letters,
+    health,
+    people,
+    api_keys,
+    audit,
+    assets,
+)
 
 
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -63,7 +90,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     Bootstrap5(app)
     _filters.add_filters(app)
-    _places.add_places(app)
+    _places.add_menus(app)
     _throttle.install_throttle(app, settings)
     _headers.dress(app, settings)
     keyed = _join(app)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, request, url_for
 
 from webapp.ui._session import current
 
@@ -27,7 +27,11 @@ class _Row:
 
 _PLACES = (
     _Row("Connect", "connect.index", frozenset({"connect", "install", "connect_session"})),
-    _Row("Connections", "connections.index", frozenset({"connections", "destinations"})),
+    _Row(
+        "Connections",
+        "connections.index",
+        frozenset({"connections", "connection_acts", "forward", "destinations"}),
+    ),
     _Row("Events", "events.index", frozenset({"events", "dead_letters"})),
 )
 _ADMIN = (
@@ -41,24 +45,23 @@ _ADMIN_PLACE = _Row("Admin", "health.page", frozenset().union(*(row.modules for 
 _CONNECT_SESSION = frozenset({"Connect", "Connections"})
 
 
-def places() -> list[Place]:
+def menu() -> list[Place]:
     """The places that this viewer may go to."""
     who = current()
     if who is None:
         return []
     rows = [*_PLACES, _ADMIN_PLACE] if who.is_admin else list(_PLACES)
-    allowed = [row for row in rows if who.signed_in_here or row.title in _CONNECT_SESSION]
-    return [_place(row) for row in allowed if row.endpoint in current_app.view_functions]
+    return [_place(row) for row in rows if who.signed_in_here or row.title in _CONNECT_SESSION]
 
 
-def admin_places() -> list[Place]:
+def admin_menu() -> list[Place]:
     """The rooms of Admin."""
-    return [_place(row) for row in _ADMIN if row.endpoint in current_app.view_functions]
+    return [_place(row) for row in _ADMIN]
 
 
-def add_places(app: Flask) -> None:
+def add_menus(app: Flask) -> None:
     """Give the places to `app`'s templates."""
-    app.jinja_env.globals.update(places=places, admin_places=admin_places)
+    app.jinja_env.globals.update(menu=menu, admin_menu=admin_menu)
 
 
 def _place(row: _Row) -> Place:

@@ -58,6 +58,11 @@ def count_try(rule: Rule, *who: str) -> None:
     throttle.count(rule, request.remote_addr or "unknown", *who)
 
 
+def count_everybodys_try(rule: Rule) -> None:
+    """Count a try of all addresses together: a crowd of addresses is held back too. Raises Overloaded."""
+    cast("Throttle", current_app.extensions[_NAME]).count(rule, "everybody")
+
+
 def _shared(url: str) -> MovingWindowRateLimiter:
     storage = RedisStorage(
         url, wrap_exceptions=True, key_prefix="hitchpost", socket_timeout=1.0, socket_connect_timeout=1.0

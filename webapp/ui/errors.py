@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import structlog
 from flask import Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from webapp import errors
 
@@ -75,6 +75,9 @@ def of_flask(error: HTTPException) -> Response:
     """A page for an error of the web framework; redirects pass through."""
     if error.response is not None:
         return make_response(error.get_response())
+    if isinstance(error, SecurityError):
+        # Under a name that is not ours no address can be made, so no page drawn.
+        return Response("This instance does not answer to that name.\n", 400, content_type="text/plain")
     if isinstance(error, CSRFError):
         return _answer(_OUT_OF_DATE)
     if isinstance(error, InternalServerError):

@@ -12,7 +12,7 @@ from webapp.lib.secret import Secret
 from webapp.ui import _session
 from webapp.ui._addresses import local, wanted
 from webapp.ui._forms import Form, text
-from webapp.ui._session import connect_page, public_page
+from webapp.ui._session import connect_page, member_page, public_page
 from webapp.ui._throttle import Rule, count_try
 
 blueprint = Blueprint("sign_in", __name__)
@@ -71,16 +71,14 @@ def again() -> str:
 
 
 @blueprint.post("/again")
-@connect_page
+@member_page
 def prove() -> Response | tuple[str, int]:
     """Check the password; the session goes on under a new cookie."""
     who = _session.viewer()
-    if not who.signed_in_here or who.user.email is None:
-        message = "A session opened by an app is renewed there: go back and start again."
-        raise Forbidden(message)
-    _count(who.user.email)
+    email = who.user.email or ""
+    _count(email)
     try:
-        users.sign_in(_session.runtime(), who.user.email, Secret(request.form.get("password", "")))
+        users.sign_in(_session.runtime(), email, Secret(request.form.get("password", "")))
     except Forbidden:
         return _again_form("This is not the password of this account."), 401
     with _session.runtime().database.write() as transaction:
