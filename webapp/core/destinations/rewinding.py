@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from webapp.core.audit import Act, Actor
 from webapp.core.destinations import rows
 from webapp.core.streams.rows import Head
+from webapp.core.streams.searching import first_since
 from webapp.errors import Fault, Invalid
 from webapp.lib.database import db_time
-from webapp.models import DeadLetter, DeadLetterState, Destination, Event
+from webapp.models import DeadLetter, DeadLetterState, Destination
 
 
 def rewind(
@@ -32,7 +33,7 @@ def rewind(
     if (to_seq is None) == (to_time is None):
         raise Invalid([Fault("to_seq", "give either a seq or a time")])
     name = "to_seq" if to_time is None else "to_time"
-    first = to_seq if to_time is None else _first_since(session, destination.stream_id, stream, to_time)
+    first = to_seq if to_time is None else first_since(session, destination.stream_id, stream, to_time)
     _check(first, name, destination, stream)
     assert first is not None  # noqa: S101 - checked above
     again = destination.cursor_seq - (first - 1)
@@ -56,18 +57,6 @@ def _check(first: int | None, name: str, destination: Destination, stream: Head)
         )
     if first < stream.tail_seq:
         raise Invalid([Fault(name, f"is no longer kept: the first event that is has seq {stream.tail_seq}")])
-
-
-def _first_since(session: Session, stream_id: UUID, stream: Head, moment: datetime) -> int | None:
-    """The first seq accepted at `moment` or later: found by halves, as these times never fall."""
-    low, high = stream.tail_seq, stream.seq + 1
-    while low < high:
-        middle = (low + high) // 2
-        at = session.execute(
-            select(Event.accepted_at).where(Event.stream_id == stream_id, Event.seq == middle)
-        ).scalar_one()
-        low, high = (low, middle) if at >= moment else (middle + 1, high)
-    return low if low <= stream.seq else None
 
 
 def _supersede(session: Session, destination: Destination, first: int) -> None:

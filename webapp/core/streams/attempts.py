@@ -44,7 +44,7 @@ class Run:
         if (self.outcome, self.status) != (other.outcome, other.status):
             return False
         if self.outcome is AttemptOutcome.DELIVERED:
-            return self.ended_at - other.started_at <= _LONGEST_GOOD_RUN
+            return self.words == other.words and self.ended_at - other.started_at <= _LONGEST_GOOD_RUN
         return self.lone == other.lone and self.first_seq == other.first_seq
 
     def after(self, other: "Run") -> "Run":

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from webapp.core.streams import attempts
 from webapp.errors import Fenced
 from webapp.lib.database import db_time
-from webapp.models import AttemptOutcome, Destination, Hold
+from webapp.models import AttemptOutcome, Destination
 
 LEASE_SECONDS = 15.0
 #: a younger lease outlives a call as it is
@@ -27,7 +27,7 @@ _FRESH_SECONDS = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class Lease:
-    """A destination as its holder knows it; `settle` keeps it up to date."""
+    """A destination as its holder knows it; `follow` keeps it up to date after each settle."""
 
     destination_id: UUID
     stream_id: UUID
@@ -42,12 +42,17 @@ class Lease:
     failing_since: datetime | None
     batch_limit: int | None
     witness: str | None
-    unsure: bool
     reason: str | None
-    hold: Hold | None
     #: the database's clock when it was leased, and this process's
     taken_at: datetime
     renewed: float
+
+    def follow(self, row: Row[Any], start: float) -> bool:
+        """Take over what `settle` gave back, once it is committed; False when the lease ended with it."""
+        for name in ("cursor_seq", "queued", "failures", "failing_since", "batch_limit", "witness", "reason"):
+            setattr(self, name, getattr(row, name))
+        self.renewed = start
+        return row.lease_token is not None
 
     @property
     def is_fresh(self) -> bool:
@@ -88,17 +93,13 @@ def lease_next(session: Session, owner: str) -> Lease | None:
     return _lease(row, start)
 
 
-def renew(session: Session, lease: Lease) -> None:
-    """Another 15 seconds from now. Raises Fenced when somebody else has it, or when it is held."""
+def renew(session: Session, lease: Lease, *, seconds: float = LEASE_SECONDS) -> None:
+    """Keep it for so many seconds from now on. Raises Fenced when somebody else has it."""
     start = time.monotonic()
     renewed = (
         update(Destination)
-        .where(
-            Destination.id == lease.destination_id,
-            Destination.lease_token == lease.token,
-            Destination.hold.is_(None),
-        )
-        .values(due_at=db_time(LEASE_SECONDS))
+        .where(Destination.id == lease.destination_id, Destination.lease_token == lease.token)
+        .values(due_at=unless_held(db_time(seconds)))
     )
     if session.connection().execute(renewed).rowcount == 0:
         raise Fenced
@@ -135,9 +136,7 @@ def _lease(row: Row[Any], start: float) -> Lease:
         failing_since=row.failing_since,
         batch_limit=row.batch_limit,
         witness=row.witness,
-        unsure=row.unsure,
         reason=row.reason,
-        hold=row.hold,
         taken_at=row.taken_at,
         renewed=start,
     )

@@ -1,12 +1,11 @@
 """Settling: moving a cursor, with all that is true because of it, in one transaction under the lease."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import case, func, insert, literal, null, select, update
+from sqlalchemy import Row, case, func, insert, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core.streams import attempts, rows
@@ -63,25 +62,13 @@ class Settlement:
     hold: Hold | None = None
 
 
-_KNOWN_TO_HOLDER = (
-    Destination.queued,
-    Destination.failures,
-    Destination.failing_since,
-    Destination.batch_limit,
-    Destination.witness,
-    Destination.unsure,
-    Destination.reason,
-    Destination.hold,
-)
-
-
-def settle(session: Session, lease: Lease, settlement: Settlement) -> bool:
-    """Write it; True when the lease is kept. Raises Fenced when somebody else holds the destination now.
+def settle(session: Session, lease: Lease, settlement: Settlement) -> Row[Any]:
+    """Write it; the row is for `Lease.follow`. Raises Fenced when somebody else holds the destination now.
 
     A hold that came meanwhile stays: what was done is settled all the same, and the lease ends.
     """
     _check(lease, settlement)
-    now, start = settlement.next, time.monotonic()
+    now = settlement.next
     if now is Next.REST:
         now = _rest_or_go_on(session, lease, settlement.to_seq)
     row = session.connection().execute(_move(lease, settlement, now)).one_or_none()
@@ -89,10 +76,7 @@ def settle(session: Session, lease: Lease, settlement: Settlement) -> bool:
         raise Fenced
     _bury(session, lease, settlement.dead)
     attempts.record(session, lease.destination_id, settlement.runs)
-    lease.cursor_seq, lease.renewed = settlement.to_seq, start
-    for column in _KNOWN_TO_HOLDER:
-        setattr(lease, column.key, getattr(row, column.key))
-    return row.lease_token is not None
+    return row
 
 
 def _check(lease: Lease, settlement: Settlement) -> None:
@@ -129,7 +113,7 @@ def _move(lease: Lease, settlement: Settlement, now: Next) -> Any:
             Destination.cursor_seq == lease.cursor_seq,
         )
         .values(values)
-        .returning(*_KNOWN_TO_HOLDER, Destination.lease_token)
+        .returning(Destination.__table__)
     )
 
 

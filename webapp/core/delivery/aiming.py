@@ -1,0 +1,96 @@
+"""Aiming: what a destination's encoder needs, with the key, for the length of one turn."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.core import credentials
+from webapp.core.runtime import Runtime
+from webapp.core.streams.leases import Lease
+from webapp.errors import HitchpostError, VaultError
+from webapp.models import Account, Connection, CredentialKind, Environment
+from webapp.providers.base import DestinationKind, Receives, Target
+
+
+class NoAim(HitchpostError):
+    """A destination has nothing to send with."""
+
+    def __init__(self, message: str, *, for_good: bool) -> None:
+        """`for_good`: waiting alone will not mend it."""
+        super().__init__(message)
+        self.for_good = for_good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """Where a turn sends, and how."""
+
+    provider: Receives
+    kind: DestinationKind
+    target: Target
+    environment_id: UUID
+    connection_id: UUID
+    user_id: UUID
+    #: of the credential: goes up with every new key
+    generation: int
+    #: settings version and key generation: what a Destination's `witness` is compared with
+    witness: str
+
+
+def take_aim(runtime: Runtime, lease: Lease) -> Aim:
+    """Read what is needed and open the key. Raises NoAim."""
+    with runtime.database.read() as session:
+        environment, account, connection = _rows(session, lease.environment_id)
+        provider = runtime.providers.get(connection.provider)
+        if not isinstance(provider, Receives):
+            raise NoAim(f"this instance sends nothing to {connection.provider}", for_good=False)
+        kind = _kind(provider, lease.kind)
+        credential_kind = CredentialKind(kind.credential_kind)
+        own = environment.id if credential_kind is CredentialKind.INGEST_KEY else None
+        credential = credentials.find(
+            session, connection.id, credential_kind, scope=kind.credential_scope, environment_id=own
+        )
+        if credential is None or credential.sealed is None:
+            raise NoAim("there is no key to send with", for_good=True)
+        try:
+            secrets = credentials.open_parts(runtime.vault, credential)
+        except VaultError as error:
+            raise NoAim(f"the key cannot be opened: {error}", for_good=False) from None
+    target = Target(
+        kind=lease.kind,
+        account_key=account.account_key,
+        environment_key=environment.vendor_key,
+        settings=lease.settings,
+        details=connection.details,
+        secrets=secrets,
+    )
+    return Aim(
+        provider=provider,
+        kind=kind,
+        target=target,
+        environment_id=environment.id,
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        generation=credential.generation,
+        witness=f"{lease.settings_version}:{credential.generation}",
+    )
+
+
+def _rows(session: Session, environment_id: UUID) -> tuple[Environment, Account, Connection]:
+    query = (
+        select(Environment, Account, Connection)
+        .join(Account, Account.id == Environment.account_id)
+        .join(Connection, Connection.id == Account.connection_id)
+        .where(Environment.id == environment_id)
+    )
+    environment, account, connection = session.execute(query).one()
+    return environment, account, connection
+
+
+def _kind(provider: Receives, name: str) -> DestinationKind:
+    for kind in provider.kinds:
+        if kind.name == name:
+            return kind
+    raise NoAim(f"this instance knows no {name}", for_good=False)

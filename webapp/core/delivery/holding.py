@@ -1,0 +1,135 @@
+"""Holding a destination: sending under its lease, settling what came of it, and ending the turn."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from webapp.core import connections
+from webapp.core.delivery import telling
+from webapp.core.delivery.aiming import Aim
+from webapp.core.delivery.policy import wait_seconds
+from webapp.core.delivery.sending import Answer, send
+from webapp.core.delivery.tally import Tally
+from webapp.core.runtime import Runtime
+from webapp.core.streams.leases import LEASE_SECONDS, Lease, renew
+from webapp.core.streams.settling import Next, settle
+from webapp.lib.database import db_time, is_contention
+from webapp.models import Hold
+from webapp.providers.base import OutgoingEvent
+
+TURN_SECONDS, TURN_BATCHES = 1.0, 5
+#: Failures in a row that make a connection look degraded: fewer are the weather.
+_TROUBLED_FAILURES = 5
+_LONGEST_FAILURE_SECONDS = 72 * 3600.0
+_SETTLE_TRIES = 5
+
+
+class Holder:
+    """A lease in use. `kept` falls when it ends; every method may raise Fenced."""
+
+    def __init__(self, runtime: Runtime, lease: Lease, aim: Aim) -> None:
+        self.runtime = runtime
+        self.lease = lease
+        self.aim = aim
+        self.tally = Tally(lease.cursor_seq)
+        self.kept = True
+        self.requests = 0
+        self._batches = 0
+        self._end = time.monotonic() + TURN_SECONDS
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is the turn of others."""
+        return self._batches >= TURN_BATCHES or time.monotonic() >= self._end
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether this destination took an event with these settings and this key."""
+        return self.tally.delivered > 0 or self.lease.witness == self.aim.witness
+
+    def send(self, events: Sequence[OutgoingEvent]) -> Answer:
+        """Send a prefix of `events`, under a lease that outlives the call."""
+        if not self.lease.is_fresh:
+            self.renew()
+        answer = send(self.runtime.http, self.aim, events)
+        self.requests += answer.asked
+        return answer
+
+    def renew(self, seconds: float = LEASE_SECONDS) -> None:
+        """Keep the lease for so long from now on."""
+        with self.runtime.database.write() as session:
+            renew(session, self.lease, seconds=seconds)
+
+    def settle(
+        self,
+        next_: Next,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        wait: float = 0.0,
+        hold: Hold | None = None,
+        also: Callable[[Session], object] = lambda _: None,
+        counts: bool = True,
+    ) -> None:
+        """Settle the tally. `also` runs in the same transaction; `counts`: it is a batch of this turn."""
+        settlement = self.tally.settlement(next_, changes or {}, self.aim.witness, wait, hold)
+        self.tally = Tally(self.tally.to_seq)
+        mended = "witness" in settlement.changes and self.lease.reason is not None
+
+        def write(session: Session) -> Any:
+            row = settle(session, self.lease, settlement)
+            also(session)
+            if mended and row.reason is None:
+                connections.recover(session, self.aim.connection_id)
+            return row
+
+        start = time.monotonic()
+        self.kept = self.lease.follow(self._insist(write), start)
+        self._batches += counts
+
+    def _insist(self, write: Callable[[Session], Any]) -> Any:
+        """Try again when the database is busy: what a vendor took must not be forgotten for that."""
+        for tries in range(1, _SETTLE_TRIES + 1):
+            try:
+                with self.runtime.database.write() as session:
+                    return write(session)
+            except DBAPIError as error:
+                if tries == _SETTLE_TRIES or not is_contention(error):
+                    raise
+        raise AssertionError
+
+    def wait(self, answer: Answer, batch_limit: int | None, *, suspect: bool = False) -> None:
+        """Settle, and try again later; or stand still, when nothing was taken for three days."""
+        words = answer.reading.words
+        # What was taken a moment ago ends a failure; this one begins another.
+        since, failures = (
+            (None, 1) if self.tally.delivered else (self.lease.failing_since, self.lease.failures + 1)
+        )
+        if since and (self.lease.taken_at - since).total_seconds() >= _LONGEST_FAILURE_SECONDS:
+            self.stop(Hold.FAILING, f"Nothing was taken for 72 hours: {words}")
+            return
+        changes = {
+            "failures": failures,
+            "failing_since": since or db_time(),
+            "reason": words,
+            "batch_limit": batch_limit,
+            **({"unsure": True} if answer.lost else {}),
+        }
+        troubled = suspect or failures >= _TROUBLED_FAILURES
+        self.settle(
+            Next.WAIT,
+            changes,
+            wait=wait_seconds(answer.reading, failures),
+            also=lambda session: telling.troubled(session, self.lease, words) if troubled else None,
+        )
+
+    def stop(self, hold: Hold, reason: str) -> None:
+        """Settle, and stand still until somebody mends it; its owner is told."""
+        self.settle(
+            Next.STOP,
+            {"reason": reason},
+            hold=hold,
+            also=lambda session: telling.held(session, self.lease, hold, reason),
+        )

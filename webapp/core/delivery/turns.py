@@ -1,0 +1,225 @@
+"""A turn: one destination, under its lease, for a second or five batches; then others have theirs."""
+
+from datetime import datetime
+
+from webapp.core import environments
+from webapp.core.delivery import telling, witnesses
+from webapp.core.delivery.aiming import NoAim, take_aim
+from webapp.core.delivery.holding import Holder
+from webapp.core.delivery.policy import Step, Verdict, judge
+from webapp.core.delivery.replaying import replay
+from webapp.core.delivery.sending import Answer
+from webapp.core.runtime import Runtime
+from webapp.core.streams.filters import wanted
+from webapp.core.streams.leases import Lease
+from webapp.core.streams.pages import MOST_ROWS, Gap, Page, read_page
+from webapp.core.streams.settling import Next, Settlement, settle
+from webapp.errors import Fenced
+from webapp.lib import logs
+from webapp.lib.backoff import full_jitter
+from webapp.lib.database import db_time
+from webapp.models import AttemptOutcome, Hold
+
+log = logs.get(__name__)
+
+#: How many events in a row may be refused before a destination is found guilty and not they.
+_PROBES = 4
+#: Longer than a refresh and a fresh list of keys take.
+_KEY_SECONDS = 60.0
+_GAP_SECONDS = 900.0
+_FEW_ROWS = 50
+
+
+def take_turn(runtime: Runtime, lease: Lease) -> int:
+    """Serve a destination that was leased, and give the lease back; how many requests were made."""
+    holder = None
+    try:
+        holder = Holder(runtime, lease, take_aim(runtime, lease))
+        Turn(holder).run()
+    except NoAim as error:
+        _give_up(runtime, lease, error)
+    except Fenced:
+        log.info("fenced", destination_id=str(lease.destination_id))
+    return holder.requests if holder else 0
+
+
+class Turn:
+    """What is decided in a turn; its Holder does it."""
+
+    def __init__(self, holder: Holder) -> None:
+        self._holder = holder
+        self._asked_for_key = False
+
+    def run(self) -> None:
+        """Replay what is queued, then read the stream on until the turn is over or nothing waits."""
+        if self._holder.lease.queued:
+            replay(self._holder, self._find_key)
+        while self._holder.kept:
+            page = self._read()
+            if page is not None:
+                self._walk(page)
+
+    def _read(self) -> Page | None:
+        lease, kind = self._holder.lease, self._holder.aim.kind
+        wants = wanted(lease.settings)
+        rows = max(kind.batch_events, _FEW_ROWS) if wants is None else MOST_ROWS
+        try:
+            with self._holder.runtime.database.read() as session:
+                return read_page(
+                    session,
+                    lease.stream_id,
+                    lease.cursor_seq,
+                    rows=rows,
+                    wants=wants,
+                    most_bytes=kind.batch_bytes,
+                )
+        except Gap as error:
+            words = str(error)
+            log.error("gap", destination_id=str(lease.destination_id), reason=words)
+            changes = {"reason": words, "failures": lease.failures + 1}
+            self._holder.settle(
+                Next.WAIT, changes, wait=_GAP_SECONDS, also=lambda session: telling.gap(session, lease, words)
+            )
+            return None
+
+    def _walk(self, page: Page) -> None:
+        holder, at = self._holder, 0
+        while holder.kept and at < len(page.wanted):
+            if holder.is_over:
+                holder.settle(Next.YIELD)
+                return
+            end = None if holder.lease.batch_limit is None else at + holder.lease.batch_limit
+            at += self._act(page, at, holder.send(page.wanted[at:end]))
+        if holder.kept:
+            holder.tally.pass_to(page.last_seq)
+            if page.last_seq >= page.head_seq:
+                holder.settle(Next.REST)
+            else:
+                holder.settle(Next.YIELD if holder.is_over else Next.GO_ON)
+
+    def _act(self, page: Page, at: int, answer: Answer) -> int:
+        """Do what an answer to the events from `at` on calls for; how many of them are done with."""
+        holder, kind = self._holder, self._holder.aim.kind
+        if not answer.asked:
+            holder.tally.pass_to(_reach(page, at + len(answer.events)))
+            return len(answer.events)
+        verdict = judge(
+            answer,
+            witnessed=holder.witnessed,
+            failures=holder.lease.failures,
+            batch_limit=holder.lease.batch_limit,
+            batch_events=kind.batch_events,
+        )
+        holder.tally.note(answer.run(verdict.outcome))
+        self._pass(page, at, verdict)
+        match verdict.step:
+            case Step.GO_ON:
+                self._go_on(page, at, verdict)
+            case Step.SPLIT:
+                holder.settle(Next.GO_ON, {"batch_limit": verdict.batch_limit})
+            case Step.FIND_KEY:
+                self._find_key(answer)
+            case Step.SUSPECT:
+                return self._suspect(page, at, answer)
+            case Step.WAIT if (since := self._alone_since(answer)) is not None:
+                return self._part(page, at, answer, since)
+            case Step.WAIT:
+                refused = verdict.outcome is AttemptOutcome.REJECTED
+                holder.wait(answer, verdict.batch_limit, suspect=refused)
+        return verdict.settled
+
+    def _pass(self, page: Page, at: int, verdict: Verdict) -> None:
+        done = at + verdict.settled
+        if done > at:
+            self._holder.tally.pass_to(_reach(page, done), events=page.wanted[at:done], dead=verdict.dead)
+
+    def _go_on(self, page: Page, at: int, verdict: Verdict) -> None:
+        """Settle at once, but for a vendor of single events that took one, and for the end of a page."""
+        holder = self._holder
+        changed = verdict.batch_limit != holder.lease.batch_limit
+        single = holder.aim.kind.batch_events == 1 and not verdict.dead and not holder.tally.is_full
+        if changed or (not single and at + verdict.settled < len(page.wanted)):
+            holder.settle(Next.GO_ON, {"batch_limit": verdict.batch_limit} if changed else {})
+
+    def _find_key(self, answer: Answer) -> None:
+        """Once a turn: if another key is here, go on with it, else stand still."""
+        holder = self._holder
+        holder.settle(Next.GO_ON)
+        if not holder.kept:
+            return
+        if not self._asked_for_key:
+            self._asked_for_key = True
+            holder.renew(_KEY_SECONDS)
+            aim = holder.aim
+            if environments.after_key_refused(holder.runtime, aim.environment_id, aim.generation):
+                holder.renew()
+                holder.aim = take_aim(holder.runtime, holder.lease)
+                return
+        holder.stop(Hold.KEY_REFUSED, answer.reading.words)
+
+    def _suspect(self, page: Page, at: int, answer: Answer) -> int:
+        """A lone event is refused, and nothing shows that this destination takes any: try the ones behind it.
+
+        The first that is taken is the witness: those before it are dead letters. (Their order is kept: none
+        of them arrived.) If none is taken, the destination is at fault, and all of them stay.
+        """
+        holder, reasons = self._holder, {0: answer.reading.words}
+        for ahead in range(1, _PROBES + 1):
+            probed = page.wanted[at + ahead : at + ahead + 1]
+            probe = holder.send(probed) if probed else None
+            if probe is None or not probe.asked:
+                break
+            verdict = judge(probe, witnessed=False, failures=0, batch_limit=None, batch_events=1)
+            holder.tally.note(probe.run(verdict.outcome))
+            if verdict.taken:
+                tried = page.wanted[at : at + ahead + 1]
+                holder.tally.pass_to(_reach(page, at + ahead + 1), events=tried, dead=reasons)
+                holder.settle(Next.GO_ON, {"batch_limit": None})
+                return len(tried)
+            if verdict.step is not Step.SUSPECT:
+                break
+            reasons[ahead] = probe.reading.words
+        holder.wait(answer, holder.lease.batch_limit, suspect=True)
+        return 0
+
+    def _alone_since(self, answer: Answer) -> datetime | None:
+        """Since when one event alone fails, if so often that it, and not the vendor, may be at fault."""
+        holder = self._holder
+        if len(answer.events) > 1 or answer.status is None or answer.status < 500:
+            return None
+        with holder.runtime.database.read() as session:
+            return witnesses.failed_alone_since(session, holder.lease, answer)
+
+    def _part(self, page: Page, at: int, answer: Answer, since: datetime) -> int:
+        """Park an event that the vendor fails over, if meanwhile others get through, or those behind it."""
+        holder = self._holder
+        with holder.runtime.database.read() as session:
+            if not witnesses.others_succeed(session, holder.lease, since):
+                return self._suspect(page, at, answer)
+        parked = page.wanted[at : at + 1]
+        holder.tally.pass_to(_reach(page, at + 1), events=parked, dead={0: answer.reading.words})
+        holder.settle(Next.GO_ON, {"batch_limit": None})
+        return 1
+
+
+def _reach(page: Page, index: int) -> int:
+    """How far the cursor may go when the first `index` wanted events of a page are done with."""
+    return page.wanted[index].seq - 1 if index < len(page.wanted) else page.last_seq
+
+
+def _give_up(runtime: Runtime, lease: Lease, error: NoAim) -> None:
+    """Nothing can be sent: stand still when only a person can mend it, else try again later."""
+    failures, words = lease.failures + 1, str(error)
+    made = Settlement(
+        to_seq=lease.cursor_seq,
+        next=Next.STOP if error.for_good else Next.WAIT,
+        hold=Hold.KEY_REFUSED,
+        wait=full_jitter(failures, base=_KEY_SECONDS, cap=_GAP_SECONDS),
+        changes={"reason": words, "failures": failures, "failing_since": lease.failing_since or db_time()},
+    )
+    with runtime.database.write() as session:
+        settle(session, lease, made)
+        if error.for_good:
+            telling.held(session, lease, Hold.KEY_REFUSED, words)
+        else:
+            telling.troubled(session, lease, words)
