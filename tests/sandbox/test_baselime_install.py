@@ -1,6 +1,7 @@
 """Installing at Baselime: the consent page, the code, the tokens, the environments."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -99,6 +100,16 @@ def test_a_code_is_good_once(baselime: FlaskClient) -> None:
     assert exchange(baselime, code).status_code == 200
     again = exchange(baselime, code)
     assert (again.status_code, list(again.get_json())) == (400, ["message"])
+
+
+def test_of_exchanges_at_once_one_is_served(baselime: FlaskClient) -> None:
+    code = authorize(baselime)
+
+    def attempt(_: int) -> int:
+        return exchange(baselime.application.test_client(), code).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(attempt, range(16))) == [200] + [400] * 15
 
 
 def test_a_code_is_good_for_three_minutes(baselime: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask.testing import FlaskClient
@@ -213,6 +214,36 @@ def test_rotation_punishes_an_old_refresh_token_of_baselime(baselime: FlaskClien
     assert refresh(baselime, third["refreshToken"]).status_code == 400
     assert environments(baselime, third["accessToken"]).status_code == 401
     assert refresh(baselime, bystander["refreshToken"]).status_code == 200
+
+
+def test_an_old_refresh_token_is_punished_after_the_rotation_has_ended_too(
+    baselime: FlaskClient, world: World
+) -> None:
+    first = granted(baselime)
+    switch_on(world, "rotate", endpoint="token", times=1)
+    second = refresh(baselime, first["refreshToken"]).get_json()
+    assert set(refresh(baselime, second["refreshToken"]).get_json()) == {
+        "accessToken",
+        "expiresIn",
+        "tokenType",
+    }
+    assert refresh(baselime, first["refreshToken"]).status_code == 400
+    assert refresh(baselime, second["refreshToken"]).status_code == 400
+
+
+def test_of_refreshes_at_once_one_wins_and_the_others_end_the_family(
+    baselime: FlaskClient, world: World
+) -> None:
+    refresh_token = granted(baselime)["refreshToken"]
+    switch_on(world, "rotate", endpoint="token")
+
+    def attempt(_: int) -> TestResponse:
+        return refresh(baselime.application.test_client(), refresh_token)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(attempt, range(16)))
+    (won,) = [one.get_json() for one in answers if one.status_code == 200]
+    assert refresh(baselime, won["refreshToken"]).status_code == 400
 
 
 def test_rotation_punishes_an_old_refresh_token_of_last9(last9: FlaskClient, world: World) -> None:
