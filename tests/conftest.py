@@ -18,6 +18,11 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes and sets print otherwise in each test process, which must all name a test alike: number them."""
+    return argname if isinstance(val, bytes | set | frozenset) else None
+
+
 @pytest.fixture(scope="session")
 def postgres_databases() -> Iterator[postgres.Databases]:
     """The PostgreSQL server of this test process: the given one, or a cluster of its own."""
