@@ -92,3 +92,6 @@ def _row(found: AnyRow) -> AttemptRow:
         started_at=attempt.started_at,
         ended_at=attempt.ended_at,
     )
+
+
+__all__ = ["AttemptOutcome", "AttemptQuery", "AttemptRow", "list_attempts"]

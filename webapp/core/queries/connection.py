@@ -147,3 +147,11 @@ def _environments(
         )
         for environment, account_key in session.execute(chosen)
     )
+
+
+def require_connection(session: Session, owner_id: UUID | None, connection_id: UUID) -> Connection:
+    """The row alone, for an act on it. Raises NotFound when there is none or it is somebody else's."""
+    connection = session.get(Connection, connection_id)
+    if connection is None or (owner_id is not None and connection.user_id != owner_id):
+        raise NotFound("There is no such connection.")
+    return connection

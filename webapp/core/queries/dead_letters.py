@@ -142,6 +142,7 @@ def _pretty(body: bytes) -> str:
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
 
+
 __all__ = [
     "DeadLetterQuery",
     "DeadLetterRow",

@@ -1,0 +1,66 @@
+"""What providers declare, as pages draw it: kinds of destination, and forms to connect by."""
+
+from webapp.core.runtime import Runtime
+from webapp.errors import NotFound
+from webapp.providers.base import Connects, DestinationKind, FormField, Installs, Provider, Receives
+
+
+def provider_named(runtime: Runtime, name: str) -> Provider:
+    """The provider. Raises NotFound."""
+    if name not in runtime.providers:
+        raise NotFound("There is no such provider here.")
+    return runtime.providers[name]
+
+
+def kinds_of(runtime: Runtime, provider_name: str) -> tuple[DestinationKind, ...]:
+    """The kinds of destination that a provider takes; none when it takes no events."""
+    provider: object = runtime.providers.get(provider_name)
+    return provider.kinds if isinstance(provider, Receives) else ()
+
+
+def kind_named(runtime: Runtime, provider_name: str, kind_name: str) -> DestinationKind:
+    """One of them. Raises NotFound."""
+    for kind in kinds_of(runtime, provider_name):
+        if kind.name == kind_name:
+            return kind
+    raise NotFound("There is no such kind of destination.")
+
+
+def connects_by_install(provider: Provider) -> Installs | None:
+    """The provider as one that connects by an install redirect; None when it does not."""
+    ability: object = provider
+    return ability if isinstance(ability, Installs) else None
+
+
+_OF_AN_INSTALL = (
+    "Needs: that you authorize it on the vendor's own page.",
+    "Does: reads the list of your environments, keeps that access alive, and sends your events in order.",
+    "Never: reads your data, or forwards anything before you chose where.",
+)
+
+
+def promises_of(provider: Provider) -> tuple[tuple[str, str], ...]:
+    """What it needs, will do and will never do: a heading and a sentence each."""
+    ability: object = provider
+    sentences = ability.needs if isinstance(ability, Connects) else _OF_AN_INSTALL
+    split = [sentence.partition(": ") for sentence in sentences]
+    return tuple((head, rest[:1].upper() + rest[1:]) for head, _, rest in split)
+
+
+def connects_by_form(provider: Provider) -> bool:
+    """Whether it connects by a form that a person fills in."""
+    ability: object = provider
+    return isinstance(ability, Connects)
+
+
+__all__ = [
+    "DestinationKind",
+    "FormField",
+    "Provider",
+    "connects_by_form",
+    "connects_by_install",
+    "kind_named",
+    "kinds_of",
+    "promises_of",
+    "provider_named",
+]

@@ -1,0 +1,139 @@
+"""Destinations: where one stands, what it is set to, and how to stop it, start it or send again."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from webapp.core import destinations
+from webapp.core.queries.attempts import AttemptOutcome, AttemptQuery, list_attempts
+from webapp.core.queries.dead_letters import DeadLetterQuery, list_dead_letters
+from webapp.core.queries.destinations import DestinationRow, dead_by_state, find_destination
+from webapp.core.queries.kinds import kind_named
+from webapp.core.runtime import Bell
+from webapp.errors import Fault, Invalid
+from webapp.ui._forms import Form, text, with_faults
+from webapp.ui._lists import after, chosen, owner_of
+from webapp.ui._session import connect_page, runtime, viewer
+from webapp.ui._settings_form import read_settings, settings_values
+
+blueprint = Blueprint("destinations", __name__, url_prefix="/destinations/<uuid:destination_id>")
+
+_FEW = 5
+
+
+@blueprint.get("")
+@connect_page
+def show(destination_id: UUID) -> str:
+    """One destination."""
+    return _page(destination_id)
+
+
+@blueprint.get("/part")
+@connect_page
+def part(destination_id: UUID) -> str:
+    """What moves on the page, for htmx."""
+    with runtime().database.read() as session:
+        row = find_destination(session, owner_of(viewer()), destination_id)
+    return render_template("destinations/_standing.html", row=row)
+
+
+@blueprint.post("/settings")
+@connect_page
+def change(destination_id: UUID) -> Response | tuple[str, int]:
+    """Change what it wants and how it is written there."""
+    row = _own(destination_id)
+    kind = kind_named(runtime(), row.provider, row.kind)
+    try:
+        settings = read_settings(kind)
+        with runtime().database.write() as session:
+            destinations.change_settings(session, viewer().actor, destination_id, settings)
+    except Invalid as error:
+        names = [field.name for field in kind.settings if not field.secret]
+        return _page(destination_id, with_faults(error, *names)), 422
+    runtime().wake(Bell.DELIVERY)
+    return _back(destination_id, "Saved. The next request goes out with the new settings.")
+
+
+@blueprint.post("/hold")
+@connect_page
+def hold(destination_id: UUID) -> Response:
+    """Stop it; events wait."""
+    _own(destination_id)
+    with runtime().database.write() as session:
+        destinations.hold(
+            session, destination_id, destinations.Hold.PAUSED, "Paused by a person.", actor=viewer().actor
+        )
+    return _back(destination_id, "Paused. New events wait here until you release it.")
+
+
+@blueprint.post("/release")
+@connect_page
+def release(destination_id: UUID) -> Response:
+    """Start it again, from where it stood."""
+    _own(destination_id)
+    with runtime().database.write() as session:
+        destinations.release(session, viewer().actor, destination_id)
+    runtime().wake(Bell.DELIVERY)
+    return _back(destination_id, "Released. What waited is being sent now, in order.")
+
+
+@blueprint.post("/rewind")
+@connect_page
+def rewind(destination_id: UUID) -> Response | tuple[str, int]:
+    """Send again what was accepted since a time."""
+    _own(destination_id)
+    try:
+        moment = _moment(text("since"))
+        with runtime().database.write() as session:
+            destinations.rewind(session, viewer().actor, destination_id, to_time=moment)
+    except Invalid as error:
+        fault = Fault("since", error.faults[0].what)
+        return _page(destination_id, with_faults(fault, "since")), 422
+    runtime().wake(Bell.DELIVERY)
+    return _back(destination_id, "Rewound. Events since then are being sent again, with the same ids.")
+
+
+def _moment(typed: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        raise Invalid([Fault("since", "is not a date and time; write it as 2026-01-31T12:00")]) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _own(destination_id: UUID) -> DestinationRow:
+    with runtime().database.read() as session:
+        return find_destination(session, owner_of(viewer()), destination_id)
+
+
+def _page(destination_id: UUID, form: Form | None = None) -> str:
+    outcome = chosen(AttemptOutcome, "outcome")
+    with runtime().database.read() as session:
+        row = find_destination(session, owner_of(viewer()), destination_id)
+        attempts = list_attempts(
+            session,
+            AttemptQuery(owner_id=None, destination_id=destination_id, outcome=outcome, after=after()),
+        )
+        letters = list_dead_letters(
+            session, DeadLetterQuery(owner_id=None, destination_id=destination_id, limit=_FEW)
+        )
+        dead = dead_by_state(session, destination_id)
+    kind = kind_named(runtime(), row.provider, row.kind)
+    return render_template(
+        "destinations/show.html",
+        row=row,
+        kind=kind,
+        form=form or Form(values=settings_values(kind, row.settings)),
+        attempts=attempts,
+        letters=letters.rows,
+        dead=dead,
+        outcomes=AttemptOutcome,
+        outcome=outcome,
+    )
+
+
+def _back(destination_id: UUID, said: str) -> Response:
+    flash(said, "success")
+    return redirect(url_for("destinations.show", destination_id=destination_id), 303)

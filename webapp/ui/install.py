@@ -1,0 +1,199 @@
+"""An install as its owner sees it: the code comes in, and one clean page tells and asks everything after."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webapp.core import installs
+from webapp.core.connect_sessions import origin_of
+from webapp.core.installs import Callback, Ending, Page
+from webapp.core.queries.kinds import connects_by_install, provider_named
+from webapp.core.runtime import Bell
+from webapp.errors import Conflict, Forbidden, Invalid, NotFound, VendorUnavailable
+from webapp.lib.secret import Secret
+from webapp.ui._arrivals import opened_as_a_page, read_arrival
+from webapp.ui._browsers import forget_candidate, hand_candidate, this_browser
+from webapp.ui._forms import text
+from webapp.ui._headers import allow_form_to, send_no_referrer
+from webapp.ui._session import connect_page, current, public_page, runtime
+from webapp.ui._throttle import Rule, count_everybodys_try, count_try
+
+blueprint = Blueprint("install", __name__, url_prefix="/install")
+
+_FROM_ONE_ADDRESS = Rule("install-callback", "90 per minute")
+_FROM_EVERYBODY = Rule("install-callback-all", "600 per minute")
+
+
+@blueprint.get("/<provider>/callback")
+@public_page
+def callback(provider: str) -> Response | tuple[str, int]:
+    """Where a vendor sends the browser with a code: take it in, and leave its address at once."""
+    send_no_referrer()
+    title = provider_named(runtime(), provider).title
+    if request.method == "HEAD":
+        return Response(status=204)
+    if not opened_as_a_page(request.method, request.headers):
+        raise Forbidden("This address only works when a browser opens it as a page.")
+    arrival = read_arrival(request.args)
+    if arrival.declined:
+        return _declined(provider)
+    if arrival.code is None:
+        return render_template(
+            "install/unusable.html", provider=provider, title=title, fault=arrival.fault
+        ), 400
+    count_try(_FROM_ONE_ADDRESS)
+    count_everybodys_try(_FROM_EVERYBODY)
+    return _receive(provider, arrival.code)
+
+
+@blueprint.get("/<provider>/ended/<ending>")
+@public_page
+def ended(provider: str, ending: str) -> str:
+    """An ending that belongs to no install of this browser."""
+    if ending not in {Ending.DECLINED, Ending.CODE_SEEN}:
+        raise NotFound
+    return _ending_page(provider, Ending(ending), None)
+
+
+@blueprint.get("/<uuid:install_id>")
+@public_page
+def show(install_id: UUID) -> Response | str:
+    """Where this install stands, and what its owner can do now."""
+    send_no_referrer()
+    page = installs.open_page(runtime(), install_id, this_browser(install_id))
+    if page.state == "confirmed" and page.connection_id is not None and page.signed_in:
+        return redirect(url_for("connections.show", connection_id=page.connection_id), 303)
+    if page.ending is not None:
+        return _ending_page(page.provider, page.ending, page)
+    return _page(page)
+
+
+@blueprint.post("/<uuid:install_id>/confirm")
+@connect_page
+def confirm(install_id: UUID) -> Response:
+    """Link what the page showed, and nothing else."""
+    try:
+        connection = installs.confirm(runtime(), install_id, this_browser(install_id), seal=text("seal"))
+    except installs.ReauthenticationNeeded:
+        return redirect(url_for("sign_in.again", next=_address(install_id)), 303)
+    except Conflict as error:
+        return _back(install_id, f"Nothing was connected: {error}. Look at the page as it is now.")
+    runtime().wake(Bell.DELIVERY)
+    response = redirect(url_for("forward.choose", connection_id=connection.id), 303)
+    forget_candidate(response, install_id)
+    return response
+
+
+@blueprint.post("/<uuid:install_id>/cancel")
+@public_page
+def cancel(install_id: UUID) -> Response:
+    """Forget the grant."""
+    try:
+        with runtime().database.write() as session:
+            installs.cancel(session, install_id, this_browser(install_id))
+    except Conflict:
+        pass  # it ended meanwhile: its page says how
+    return redirect(_address(install_id), 303)
+
+
+@blueprint.post("/<uuid:install_id>/prove")
+@connect_page
+def prove(install_id: UUID) -> Response:
+    """Send a one-time code into each workspace."""
+    try:
+        installs.start_proof(runtime(), install_id, this_browser(install_id))
+    except (Conflict, VendorUnavailable) as error:
+        return _back(install_id, f"No code was sent: {error}.")
+    return redirect(_address(install_id), 303)
+
+
+@blueprint.post("/<uuid:install_id>/check")
+@connect_page
+def check(install_id: UUID) -> Response:
+    """Compare what was typed with the codes that were sent."""
+    try:
+        right = installs.check_proof(runtime(), install_id, this_browser(install_id), Secret(text("code")))
+    except (Conflict, Invalid) as error:
+        return _back(install_id, f"The code was not checked: {error}.")
+    if not right:
+        return _back(
+            install_id, "That is not the code. Read it again in the workspace, and type it as it stands."
+        )
+    return redirect(_address(install_id), 303)
+
+
+def _receive(provider: str, code: Secret) -> Response:
+    who = current()
+    received = installs.receive_code(
+        runtime(),
+        Callback(
+            provider=provider,
+            code=code,
+            user_session_id=who.session_row.id if who else None,
+            referer_origin=origin_of(request.referrer or ""),
+        ),
+    )
+    if received.seen and received.new_binding is None and not _is_mine(received.install_id):
+        return redirect(url_for("install.ended", provider=provider, ending=Ending.CODE_SEEN.value), 303)
+    response = redirect(_address(received.install_id), 303)
+    if received.new_binding is not None:
+        hand_candidate(response, received.install_id, received.new_binding)
+    return response
+
+
+def _is_mine(install_id: UUID) -> bool:
+    try:
+        with runtime().database.write() as session:
+            installs.view(session, runtime(), install_id, this_browser(install_id))
+    except NotFound:
+        return False
+    return True
+
+
+def _declined(provider: str) -> Response:
+    who = current()
+    words = request.args.get("error", "")[:200]
+    with runtime().database.write() as session:
+        ended = installs.receive_refusal(session, provider, who.session_row if who else None, words)
+    if ended is not None:
+        return redirect(_address(ended), 303)
+    return redirect(url_for("install.ended", provider=provider, ending=Ending.DECLINED.value), 303)
+
+
+def _page(page: Page) -> str:
+    provider = provider_named(runtime(), page.provider)
+    ability = connects_by_install(provider)
+    if ability is not None:
+        allow_form_to(ability.console_origin())
+    return render_template(
+        "install/page.html",
+        page=page,
+        vendor=provider.title,
+        console=ability.console_origin() if ability else "",
+        continue_url=runtime().settings.continue_url,
+    )
+
+
+def _ending_page(provider: str, ending: Ending, page: Page | None) -> str:
+    found = provider_named(runtime(), provider)
+    ability = connects_by_install(found)
+    if ability is not None:
+        allow_form_to(ability.console_origin())
+    return render_template(
+        "install/ended.html",
+        words=ending.words(found.title),
+        page=page,
+        provider=provider,
+        vendor=found.title,
+        continue_url=runtime().settings.continue_url,
+    )
+
+
+def _address(install_id: UUID) -> str:
+    return url_for("install.show", install_id=install_id)
+
+
+def _back(install_id: UUID, said: str) -> Response:
+    flash(said, "error")
+    return redirect(_address(install_id), 303)
