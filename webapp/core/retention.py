@@ -80,7 +80,7 @@ def _expire_held(runtime: Runtime) -> None:
         .limit(_MOST_STREAMS)
     )
     with runtime.database.read() as session:
-        held = session.execute(query).tuples().all()
+        held = session.execute(query).all()
     for destination_id, stream_id in held:
         with runtime.database.write() as session:
             _warn_or_expire(session, destination_id, rows.lock(session, [stream_id])[stream_id])

@@ -67,6 +67,7 @@ def check_proof(runtime: Runtime, install_id: UUID, browser: Browser, typed: Sec
     """
     with runtime.database.write() as session:
         expire(session, install_id)
+    with runtime.database.write() as session:
         install = _owned(session, install_id, browser)
         proofs: dict[str, Any] = install.proofs or {}
         open_state = install.state in {InstallState.PROVING, InstallState.PROVEN}
