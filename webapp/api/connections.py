@@ -32,7 +32,7 @@ class ConnectionsQuery(Input):
     provider: str | None = Field(None, max_length=64)
     search: str = Field("", max_length=200, description="Part of the account's label or the owner's name.")
     after: str | None = Field(None, max_length=500, description="The `next` of the page before.")
-    limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS)
+    limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS, description="How many on a page.")
 
 
 class AccessTokenQuery(Input):

@@ -32,7 +32,7 @@ class DeadLettersQuery(Input):
     state: DeadLetterState | None = None
     type: str | None = Field(None, max_length=512, description="The type of the event, exactly.")
     after: str | None = Field(None, max_length=500, description="The `next` of the page before.")
-    limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS)
+    limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS, description="How many on a page.")
 
 
 @resource.get("/dead-letters", scope=Scope.EVENTS_READ)

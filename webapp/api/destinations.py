@@ -24,7 +24,7 @@ class DestinationsQuery(Input):
 
     connection: UUID | None = None
     after: str | None = Field(None, max_length=500, description="The `next` of the page before.")
-    limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS)
+    limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS, description="How many on a page.")
 
 
 def _only(name: str, type: str, other: str) -> dict[str, Any]:

@@ -124,10 +124,18 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
             "in": "query",
             "required": name in schema.get("required", ()),
             "description": part.get("description", ""),
-            "schema": {key: value for key, value in part.items() if key not in {"description", "title"}},
+            "schema": _given(part),
         }
         for name, part in schema["properties"].items()
     ]
+
+
+def _given(part: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that is there: being left out is its only null."""
+    choices = [choice for choice in part.get("anyOf", ()) if choice.get("type") != "null"]
+    given = {**part, **choices[0]} if choices else part
+    told_elsewhere = {"description", "title", "anyOf"}
+    return {key: value for key, value in given.items() if key not in told_elsewhere and value is not None}
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
