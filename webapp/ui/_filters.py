@@ -46,6 +46,13 @@ def number(value: float) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def act(name: str) -> str:
+    """An audit line's act in words: `Refreshed`, `Destination made`."""
+    thing, _, done = name.partition(".")
+    words = done if thing == "connection" else f"{thing} {done}"
+    return words.replace("_", " ").capitalize()
+
+
 def add_filters(app: Flask) -> None:
     """Give the filters to `app`'s templates."""
-    app.jinja_env.filters.update(ago=ago, duration=duration, number=number, rfc3339=rfc3339)
+    app.jinja_env.filters.update(act=act, ago=ago, duration=duration, number=number, rfc3339=rfc3339)

@@ -6,7 +6,8 @@ the Origin header). The HTTP API takes keys in a header and ignores cookies, so 
 
 from collections.abc import Iterable
 
-from flask import Flask, request
+from flask import Flask, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
 
 from webapp.errors import Forbidden
@@ -20,21 +21,35 @@ def guard(app: Flask, settings: Settings, *, without_cookies: Iterable[str]) -> 
     exempt = frozenset(without_cookies)
     own = settings.public_url.rstrip("/")
 
+    app.session_interface = _Sessions()
+
     @app.before_request
     def refuse_other_sites() -> None:
-        if request.method not in _SAFE and request.blueprint not in exempt and request.endpoint:
-            _check_sender(own)
+        if request.method in _SAFE or request.blueprint in exempt:
+            return
+        g.from_elsewhere = _is_from_elsewhere(own)
+        if g.from_elsewhere and request.endpoint:
+            message = "This request came from another site. Open the page here and send it again."
+            raise Forbidden(message)
 
     csrf = CSRFProtect(app)
     for name in exempt:
         csrf.exempt(app.blueprints[name])
 
 
-def _check_sender(own: str) -> None:
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's own, but the answer to another site's form leaves the cookie alone.
+
+    The browser sent that form without our cookie, so the answer's session is an empty one: setting it would
+    sign the person out.
+    """
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        return not g.get("from_elsewhere", False) and super().should_set_cookie(app, session)
+
+
+def _is_from_elsewhere(own: str) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     # A page that sends no referrer sends the origin "null" too: then the token alone decides.
     origin = request.headers.get("Origin", "null")
-    foreign = site != "same-origin" if site else origin not in {"null", own, request.host_url.rstrip("/")}
-    if foreign:
-        message = "This request came from another site. Open the page here and send it again."
-        raise Forbidden(message)
+    return site != "same-origin" if site else origin not in {"null", own, request.host_url.rstrip("/")}

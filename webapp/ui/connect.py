@@ -11,14 +11,13 @@ from webapp.core.queries.connections import ConnectionQuery, ConnectionState, li
 from webapp.core.queries.kinds import (
     Provider,
     connects_by_form,
-    connects_by_install,
     promises_of,
     provider_named,
 )
 from webapp.ui._browsers import candidates_here
-from webapp.ui._headers import allow_form_to
 from webapp.ui._lists import provider_titles
 from webapp.ui._session import connect_page, runtime, viewer
+from webapp.ui._vendors import allow_form_to_vendor
 
 blueprint = Blueprint("connect", __name__, url_prefix="/connect")
 
@@ -75,9 +74,5 @@ def _begin(provider: str, connection_id: UUID | None) -> Response:
 
 
 def _card(provider: Provider, connected: int) -> Card:
-    by_install = connects_by_install(provider)
-    if by_install is not None:
-        allow_form_to(by_install.console_origin())
-    return Card(
-        provider, by_install is not None, connects_by_form(provider), promises_of(provider), connected
-    )
+    by_install = allow_form_to_vendor(provider.name)
+    return Card(provider, by_install, connects_by_form(provider), promises_of(provider), connected)

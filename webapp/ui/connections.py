@@ -19,6 +19,7 @@ from webapp.core.queries.connections import (
 from webapp.core.queries.timeline import list_timeline
 from webapp.ui._lists import after, chosen, owner_of, provider_titles, words
 from webapp.ui._session import connect_page, runtime, viewer
+from webapp.ui._vendors import allow_form_to_vendor
 
 blueprint = Blueprint("connections", __name__, url_prefix="/connections")
 
@@ -72,6 +73,7 @@ def show(connection_id: UUID) -> str:
         timeline=timeline,
         title_of=provider_titles(),
         curl=_curl(detail.row.owner),
+        by_install=allow_form_to_vendor(detail.row.provider),
     )
 
 

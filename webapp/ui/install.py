@@ -8,16 +8,17 @@ from werkzeug.wrappers import Response
 from webapp.core import installs
 from webapp.core.connect_sessions import origin_of
 from webapp.core.installs import Callback, Ending, Page
-from webapp.core.queries.kinds import connects_by_install, provider_named
+from webapp.core.queries.kinds import provider_named
 from webapp.core.runtime import Bell
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound, VendorUnavailable
 from webapp.lib.secret import Secret
 from webapp.ui._arrivals import opened_as_a_page, read_arrival
 from webapp.ui._browsers import forget_candidate, hand_candidate, this_browser
 from webapp.ui._forms import text
-from webapp.ui._headers import allow_form_to, send_no_referrer
+from webapp.ui._headers import send_no_referrer
 from webapp.ui._session import connect_page, current, public_page, runtime
 from webapp.ui._throttle import Rule, count_everybodys_try, count_try
+from webapp.ui._vendors import allow_form_to_vendor
 
 blueprint = Blueprint("install", __name__, url_prefix="/install")
 
@@ -162,30 +163,24 @@ def _declined(provider: str) -> Response:
 
 
 def _page(page: Page) -> str:
-    provider = provider_named(runtime(), page.provider)
-    ability = connects_by_install(provider)
-    if ability is not None:
-        allow_form_to(ability.console_origin())
+    allow_form_to_vendor(page.provider)
     return render_template(
         "install/page.html",
         page=page,
-        vendor=provider.title,
-        console=ability.console_origin() if ability else "",
+        vendor=provider_named(runtime(), page.provider).title,
         continue_url=runtime().settings.continue_url,
     )
 
 
 def _ending_page(provider: str, ending: Ending, page: Page | None) -> str:
-    found = provider_named(runtime(), provider)
-    ability = connects_by_install(found)
-    if ability is not None:
-        allow_form_to(ability.console_origin())
+    allow_form_to_vendor(provider)
+    title = provider_named(runtime(), provider).title
     return render_template(
         "install/ended.html",
-        words=ending.words(found.title),
+        words=ending.words(title),
         page=page,
         provider=provider,
-        vendor=found.title,
+        vendor=title,
         continue_url=runtime().settings.continue_url,
     )
 
