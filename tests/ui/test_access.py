@@ -142,6 +142,9 @@ def test_another_site_changes_nothing_even_with_the_token(world: World, route: s
     before = rows_of(world)
     form = {**TABLE[route].form, "csrf_token": world.token()}
     for said in FROM_ELSEWHERE:
+        signed_out = world.app.test_client().post(world.address(route.partition(" ")[2]), headers=said)
+        assert signed_out.status_code == 403
+        assert "Set-Cookie" not in signed_out.headers, "it would replace the cookie that was not sent"
         answer = world.client("alice").post(world.address(route.partition(" ")[2]), data=form, headers=said)
         assert answer.status_code == 403, said
     assert rows_of(world) == before
