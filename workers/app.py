@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from celery import Celery
+from kombu import Queue
 
 from webapp.core.runtime import Bell
 from webapp.settings import Settings
@@ -52,7 +53,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_late": False,
         "task_default_queue": "hitchpost.upkeep",
         "task_routes": {f"hitchpost.{room}.*": {"queue": f"hitchpost.{room}"} for room in _ROOMS},
-        "task_create_missing_queues": True,
+        # Without this list a worker listens to the default queue alone.
+        "task_queues": [Queue(f"hitchpost.{room}") for room in _ROOMS],
         "worker_prefetch_multiplier": 2,
         "worker_enable_remote_control": False,
         "worker_send_task_events": False,

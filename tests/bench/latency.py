@@ -18,7 +18,7 @@ from tests.services import postgres, redis
 from tests.waiting import wait_for
 from webapp.sandbox import Sandbox, serve
 
-EVENTS = 60
+EVENTS = 30
 #: Between events, so that every one finds the instance idle.
 _IDLE_SECONDS = 0.1
 _ACCEPTED = 202

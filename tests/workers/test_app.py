@@ -1,6 +1,7 @@
 """Celery is told to be a doorbell and nothing more."""
 
 import pytest
+from celery import Celery
 
 from tests import instances
 from webapp.core.runtime import Bell
@@ -26,6 +27,14 @@ def test_every_bell_and_every_entry_of_beat_has_a_task() -> None:
     app.loader.import_default_modules()
     assert set(TASK_OF) == set(Bell)
     assert {*TASK_OF.values(), *EVERY} <= set(app.tasks)
+
+
+def test_a_worker_listens_to_every_queue_that_is_rung_in(told: dict[str, object]) -> None:
+    app = Celery("queues", set_as_current=False)
+    app.conf.update(told)
+    heard = set(app.amqp.queues.consume_from)
+    rung = {app.amqp.router.route({}, name)["queue"].name for name in {*TASK_OF.values(), *EVERY}}
+    assert rung <= heard
 
 
 def test_no_ring_of_beat_outlives_the_next_one(told: dict[str, object]) -> None:
