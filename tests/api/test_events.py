@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -114,6 +115,20 @@ def test_a_body_that_cannot_be_taken_is_a_problem(
     world: World, body: bytes, headers: dict[str, str], expected: tuple[int, str]
 ) -> None:
     assert problem(send(world, body, **headers)) == expected
+
+
+@pytest.mark.parametrize("size", [6_000_001, 7_000_000])
+def test_a_body_of_no_stated_length_is_not_cut_but_refused(world: World, size: int) -> None:
+    world.user("u_1")
+    stream = BytesIO(json.dumps(event()).encode().ljust(size) + b"and more")
+    answer = world.client.post(
+        "/api/v1/events",
+        input_stream=stream,
+        headers={"Content-Type": JSON, "Transfer-Encoding": "chunked", **world.key()},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert problem(answer) == (413, "/problems/too-large")
+    assert world.events() == 0
 
 
 def test_a_body_of_an_unknown_form_is_told_which_are_known(world: World) -> None:

@@ -22,8 +22,11 @@ def read_body(max_bytes: int = MAX_BYTES) -> bytes:
     if encoding not in {"identity", "gzip"}:
         detail = "Bodies are taken plain or with Content-Encoding: gzip."
         raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "gzip"})
-    request.max_content_length = max_bytes
+    # One byte more than allowed: a body of no stated length is cut off there, and not refused.
+    request.max_content_length = max_bytes + 1
     payload = request.get_data(cache=False)
+    if len(payload) > max_bytes:
+        raise Refusal(TOO_LARGE, f"The body has more than {max_bytes:,} bytes.")
     return _unpack(payload, max_bytes) if encoding == "gzip" else payload
 
 
