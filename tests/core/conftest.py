@@ -1,4 +1,4 @@
-"""What the tests of installs, connections, refresh and environments share: a vendor, and a runtime that knows it."""
+"""What the tests of installs, connections, refresh and environments share: a vendor, and who knows it."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta

@@ -24,10 +24,10 @@ def blocked(session: Session) -> frozenset[str]:
 
 
 def enter(session: Session, client_key: str) -> bool:
-    """Whether a call may go out now. While a breaker stands, that is one probe at a time."""
+    """Whether a call may go out now. Once a breaker has tripped, that is one probe at a time."""
     standing = session.get(Breaker, (SCOPE, client_key))
-    if standing is None:
-        return True
+    if standing is None or standing.open_until <= standing.since:
+        return True  # never tripped, at most charged
     probe = session.execute(
         update(Breaker)
         .where(Breaker.scope == SCOPE, Breaker.key == client_key, Breaker.open_until <= db_time())

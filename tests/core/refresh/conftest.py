@@ -1,0 +1,78 @@
+"""Credentials to refresh, made without an install."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from tests.fake_vendor import CLIENT_KEY
+from webapp.core import credentials, users
+from webapp.core.connections import moment_of
+from webapp.core.runtime import Runtime
+from webapp.lib.ids import uuid7
+from webapp.lib.secret import Secret
+from webapp.models import Connection, ConnectionState, Credential, CredentialKind
+
+Age = Callable[..., None]
+
+
+@pytest.fixture
+def grant_of(runtime: Runtime) -> Callable[[str], Credential]:
+    """Call it with a name for a connection of that user with a grant that is due."""
+
+    def make(name: str) -> Credential:
+        with runtime.database.write() as session:
+            connection = Connection(
+                id=uuid7(),
+                user_id=users.ensure_external(session, f"user-{name}").id,
+                provider="baselime",
+                client_key=CLIENT_KEY,
+                label=name,
+                state=ConnectionState.ACTIVE,
+            )
+            session.add(connection)
+            session.flush()
+            credential = credentials.add(
+                session,
+                runtime.vault,
+                connection.id,
+                CredentialKind.GRANT,
+                {
+                    "access_token": Secret(f"access-canary-{name}"),
+                    "refresh_token": Secret(f"refresh-canary-{name}"),
+                },
+                lifetime=86_400.0,
+            )
+            credential.refresh_at = moment_of(session) - timedelta(seconds=1)
+            return credential
+
+    return make
+
+
+@pytest.fixture
+def age(runtime: Runtime) -> Age:
+    """Call it to let time pass for a credential: what was set is that many seconds older, and it is due."""
+
+    def pass_time(credential_id: UUID, seconds: float = 0.0) -> None:
+        earlier = timedelta(seconds=seconds)
+        with runtime.database.write() as session:
+            found = session.get_one(Credential, credential_id)
+            found.issued_at -= earlier
+            found.refused_at = found.refused_at - earlier if found.refused_at else None
+            found.expires_at = found.expires_at - earlier if found.expires_at else None
+            found.refresh_at = moment_of(session) - timedelta(seconds=1)
+
+    return pass_time
+
+
+@pytest.fixture
+def look(runtime: Runtime) -> Callable[[UUID], tuple[Credential, Connection]]:
+    """Call it for a credential and its connection as they are now."""
+
+    def read(credential_id: UUID) -> tuple[Credential, Connection]:
+        with runtime.database.read() as session:
+            credential = session.get_one(Credential, credential_id)
+            return credential, session.get_one(Connection, credential.connection_id)
+
+    return read

@@ -1,0 +1,370 @@
+"""Every class of answer to a refresh has its one action."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.fake_vendor import CLIENT_KEY, FakeVendor
+from webapp.core import credentials, refresh
+from webapp.core.refresh import Outcome, client_breaker
+from webapp.core.runtime import Runtime
+from webapp.errors import (
+    ClientRefused,
+    GrantRefused,
+    VendorAnswerInvalid,
+    VendorError,
+    VendorRateLimited,
+    VendorUnavailable,
+)
+from webapp.lib import clock
+from webapp.models import AuditLine, Breaker, Connection, ConnectionState, Credential, Notice
+
+Look = Callable[[UUID], tuple[Credential, Connection]]
+Make = Callable[[str], Credential]
+
+BARE = GrantRefused("The refresh token was revoked", status=400)
+NAMED = GrantRefused("revoked", status=400, code="invalid_grant")
+
+
+def plain(runtime: Runtime, credential: Credential) -> dict[str, str]:
+    return {name: part.reveal() for name, part in credentials.open_parts(runtime.vault, credential).items()}
+
+
+def notices(runtime: Runtime) -> list[Notice]:
+    with runtime.database.read() as session:
+        return list(session.scalars(select(Notice)))
+
+
+def test_a_grant_is_sealed_under_a_new_generation_and_the_refresh_token_kept(
+    runtime: Runtime, grant_of: Make, look: Look
+) -> None:
+    before = grant_of("one")
+    assert refresh.sweep(runtime) == 1
+    after, connection = look(before.id)
+    assert plain(runtime, after) == {
+        "access_token": "access-canary-r1",
+        "refresh_token": "refresh-canary-one",
+    }
+    assert after.generation == before.generation + 1
+    assert (after.lease, after.failures, after.words) == (None, 0, None)
+    assert after.refresh_at is not None
+    assert timedelta(hours=11.9) < after.refresh_at - clock.now() < timedelta(hours=16.1)
+    assert connection.state is ConnectionState.ACTIVE
+    assert refresh.sweep(runtime) == 0
+
+
+def test_two_hundred_refreshes_with_rotating_tokens_lose_none(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    vendor.rotates = True
+    made = grant_of("one")
+    for _ in range(200):
+        age(made.id)
+        assert refresh.sweep(runtime) == 1
+    after, _ = look(made.id)
+    assert after.generation == 201
+    assert not vendor.counts["families revoked"]
+    assert plain(runtime, after)["refresh_token"] == "refresh-canary-one.200"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        VendorUnavailable("no connection could be made", sent=False),
+        VendorUnavailable("no answer in time"),
+        VendorUnavailable("answered 500", status=500),
+        VendorUnavailable("answered with a web page", status=502),
+        VendorUnavailable("answered 302", status=302),
+        VendorUnavailable("answered 404", status=404),
+        VendorAnswerInvalid("the token answer is not a JSON object", status=200),
+    ],
+)
+def test_what_is_no_answer_leaves_the_secret_untouched_and_comes_again(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, fault: VendorError
+) -> None:
+    before = grant_of("one")
+    vendor.refresh_faults = [fault]
+    refresh.sweep(runtime)
+    after, connection = look(before.id)
+    kept = ("sealed", "generation", "key_id", "fingerprint", "expires_at", "issued_at", "refused_at")
+    assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert (after.failures, after.lease, after.words) == (1, None, str(fault))
+    assert after.refresh_at is not None
+    assert timedelta(seconds=2) < after.refresh_at - clock.now() <= timedelta(seconds=30)
+    assert connection.state is ConnectionState.ACTIVE
+    assert notices(runtime) == []
+
+
+def test_waits_grow_to_a_quarter_of_an_hour_while_the_token_lives_and_an_hour_after(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    waits = []
+    vendor.refresh_faults = [VendorUnavailable("answered 500", status=500) for _ in range(40)]
+    for _ in range(20):
+        age(made.id)
+        refresh.sweep(runtime)
+        credential, _ = look(made.id)
+        assert credential.refresh_at is not None
+        waits.append((credential.refresh_at - clock.now()).total_seconds())
+    assert max(waits) <= 900
+    age(made.id, 86_401)
+    refresh.sweep(runtime)
+    credential, connection = look(made.id)
+    assert credential.refresh_at is not None
+    assert (credential.refresh_at - clock.now()).total_seconds() <= 3600
+    assert connection.state is ConnectionState.DEGRADED
+
+
+def test_a_day_without_the_vendor_breaks_nothing_and_mends_by_itself(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    vendor.refresh_faults = [VendorUnavailable("no answer", sent=False) for _ in range(3)]
+    for _ in range(3):
+        age(made.id, 36_000)
+        refresh.sweep(runtime)
+    assert look(made.id)[1].state is ConnectionState.DEGRADED
+    age(made.id)
+    refresh.sweep(runtime)
+    _, connection = look(made.id)
+    assert (connection.state, connection.reason) == (ConnectionState.ACTIVE, None)
+
+
+def test_a_first_refusal_is_asked_again_minutes_later_and_blames_nobody(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look
+) -> None:
+    made = grant_of("one")
+    vendor.refresh_faults = [NAMED]
+    refresh.sweep(runtime)
+    credential, connection = look(made.id)
+    assert credential.refresh_at is not None
+    assert timedelta(minutes=4.9) < credential.refresh_at - clock.now() < timedelta(minutes=6.1)
+    assert connection.state is ConnectionState.ACTIVE
+    assert notices(runtime) == []
+
+
+def test_a_refusal_that_is_not_repeated_is_forgotten(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    vendor.refresh_faults = [NAMED]
+    refresh.sweep(runtime)
+    age(made.id, 301)
+    refresh.sweep(runtime)
+    credential, connection = look(made.id)
+    assert (credential.refused_at, credential.failures) == (None, 0)
+    assert connection.state is ConnectionState.ACTIVE
+
+
+def test_asking_again_at_once_confirms_nothing(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    vendor.refresh_faults = [NAMED, NAMED]
+    refresh.sweep(runtime)
+    age(made.id, 60)
+    refresh.sweep(runtime)
+    assert look(made.id)[1].state is ConnectionState.ACTIVE
+
+
+def test_a_refusal_that_names_the_grant_and_is_repeated_needs_a_reconnect(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    vendor.refresh_faults = [NAMED, NAMED]
+    refresh.sweep(runtime)
+    age(made.id, 301)
+    refresh.sweep(runtime)
+    credential, connection = look(made.id)
+    assert connection.state is ConnectionState.NEEDS_RECONNECT
+    assert connection.reason is not None
+    assert "revoked" in connection.reason
+    assert credential.sealed == made.sealed
+    assert [(one.kind, one.user_id) for one in notices(runtime)] == [("needs_reconnect", connection.user_id)]
+    assert credential.refresh_at is not None
+    assert timedelta(hours=23) < credential.refresh_at - clock.now() < timedelta(hours=25)
+
+
+def test_a_grant_is_asked_about_daily_for_a_month_and_mends_if_the_vendor_says_yes(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made, other = grant_of("one"), grant_of("other")
+    vendor.refresh_faults = [NAMED, NAMED]
+    refresh.refresh_one(runtime, made.id)
+    age(made.id, 301)
+    refresh.refresh_one(runtime, made.id)
+    age(made.id, 86_400)
+    refresh.refresh_one(runtime, made.id)
+    assert look(made.id)[1].state is ConnectionState.ACTIVE
+    vendor.refresh_faults = [NAMED, NAMED]
+    refresh.refresh_one(runtime, other.id)
+    age(other.id, 31 * 86_400)
+    refresh.refresh_one(runtime, other.id)
+    credential, connection = look(other.id)
+    assert (connection.state, credential.refresh_at) == (ConnectionState.NEEDS_RECONNECT, None)
+
+
+# A bare refusal: the grant's fault, or our own secret's?
+
+
+def test_a_bare_refusal_is_charged_to_the_client_until_another_connection_is_served(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    broken, other = grant_of("broken"), grant_of("other")
+    age(other.id, 3600)
+    vendor.revoked = {"refresh-canary-broken"}
+    refresh.refresh_one(runtime, broken.id)
+    age(broken.id, 301)
+    refresh.refresh_one(runtime, broken.id)
+    credential, connection = look(broken.id)
+    assert connection.state is ConnectionState.DEGRADED
+    assert connection.reason is not None
+    assert "our own client's fault" in connection.reason
+    assert [(one.kind, one.user_id) for one in notices(runtime)] == [("client_refused", None)]
+
+    assert refresh.refresh_one(runtime, other.id) is Outcome.RENEWED, "nothing is stopped"
+    credential, _ = look(broken.id)
+    assert credential.refresh_at is not None
+    assert credential.refresh_at <= clock.now(), "now the truth can be found at once"
+    refresh.sweep(runtime)
+    assert look(broken.id)[1].state is ConnectionState.NEEDS_RECONNECT
+    with runtime.database.read() as session:
+        assert session.scalars(select(Breaker)).all() == []
+
+
+def test_a_bare_refusal_while_others_are_served_needs_a_reconnect(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    broken, other = grant_of("broken"), grant_of("other")
+    vendor.revoked = {"refresh-canary-broken"}
+    refresh.refresh_one(runtime, broken.id)
+    age(broken.id, 301)
+    refresh.refresh_one(runtime, other.id)
+    refresh.refresh_one(runtime, broken.id)
+    assert look(broken.id)[1].state is ConnectionState.NEEDS_RECONNECT
+
+
+def test_a_wrong_secret_that_is_refused_barely_breaks_no_connection(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = [grant_of(f"number-{number}") for number in range(10)]
+    vendor.revoked = {f"refresh-canary-number-{number}" for number in range(10)}
+    for _ in range(4):
+        for one in made:
+            age(one.id, 900)
+        refresh.sweep(runtime)
+    assert {look(one.id)[1].state for one in made} == {ConnectionState.DEGRADED}
+    assert len(notices(runtime)) == 1
+    vendor.revoked = set()
+    for one in made:
+        age(one.id)
+    refresh.sweep(runtime)
+    assert {look(one.id)[1].state for one in made} == {ConnectionState.ACTIVE}
+
+
+# Our own client is refused
+
+
+def test_a_refused_client_stops_all_its_refreshes_and_blames_no_connection(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look
+) -> None:
+    made = [grant_of(f"number-{number}") for number in range(5)]
+    vendor.refresh_faults = [ClientRefused("Unknown client", status=401)] * 5
+    refresh.sweep(runtime)
+    assert vendor.counts["refresh"] == 1
+    assert {look(one.id)[1].state for one in made} == {ConnectionState.ACTIVE}
+    assert [(one.kind, one.user_id) for one in notices(runtime)] == [("client_refused", None)]
+    assert refresh.refresh_one(runtime, made[0].id) is None
+
+
+def open_again(runtime: Runtime) -> None:
+    """The breaker's wait is over, and everything is due."""
+    with runtime.database.write() as session:
+        session.execute(update(Breaker).values(open_until=clock.now() - timedelta(seconds=1)))
+        session.execute(update(Credential).values(refresh_at=clock.now() - timedelta(seconds=1)))
+
+
+def test_one_probe_at_a_time_finds_out_whether_the_client_works_again(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look
+) -> None:
+    made = [grant_of(f"number-{number}") for number in range(5)]
+    vendor.refresh_faults = [ClientRefused("Unknown client", status=401) for _ in range(2)]
+    refresh.sweep(runtime)
+    open_again(runtime)
+    refresh.sweep(runtime)
+    assert vendor.counts["refresh"] == 2
+    with runtime.database.read() as session:
+        assert session.scalars(select(Breaker)).one().failures == 2
+    assert len(notices(runtime)) == 1
+    open_again(runtime)
+    refresh.sweep(runtime)
+    assert vendor.counts["refresh"] == 7
+    assert all(look(one.id)[0].generation == 2 for one in made)
+    with runtime.database.read() as session:
+        assert session.scalars(select(Breaker)).all() == []
+
+
+def test_a_probe_under_way_lets_no_other_out(runtime: Runtime, grant_of: Make) -> None:
+    grant_of("one")
+    with runtime.database.write() as session:
+        client_breaker.trip(session, CLIENT_KEY, "no", seconds=0.0)
+    with runtime.database.write() as session:
+        assert client_breaker.enter(session, CLIENT_KEY)
+        assert not client_breaker.enter(session, CLIENT_KEY)
+
+
+def test_429_slows_the_whole_client_for_as_long_as_it_says(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look
+) -> None:
+    made = [grant_of(f"number-{number}") for number in range(5)]
+    vendor.refresh_faults = [VendorRateLimited("Too Many Requests", status=429, retry_after=120.0)]
+    refresh.sweep(runtime)
+    assert vendor.counts["refresh"] == 1
+    with runtime.database.read() as session:
+        breaker = session.scalars(select(Breaker)).one()
+    assert timedelta(seconds=115) < breaker.open_until - clock.now() <= timedelta(seconds=120)
+    limited = [look(one.id)[0] for one in made if look(one.id)[0].failures]
+    assert len(limited) == 1
+    assert limited[0].refresh_at is not None
+    assert limited[0].refresh_at - clock.now() > timedelta(seconds=115)
+    assert notices(runtime) == []
+
+
+# What cannot be refreshed
+
+
+def test_a_credential_whose_seal_is_broken_is_not_sent_anywhere(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look
+) -> None:
+    made = grant_of("one")
+    assert made.sealed is not None
+    with runtime.database.write() as session:
+        session.get_one(Credential, made.id).sealed = made.sealed[:-1] + bytes([made.sealed[-1] ^ 1])
+    refresh.sweep(runtime)
+    assert not vendor.counts["refresh"]
+    credential, _ = look(made.id)
+    assert (credential.failures, credential.lease) == (1, None)
+
+
+def test_the_timeline_has_the_vendors_words(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    vendor.refresh_faults = [NAMED, NAMED]
+    refresh.sweep(runtime)
+    age(made.id, 301)
+    refresh.sweep(runtime)
+    with runtime.database.read() as session:
+        lines = session.execute(
+            select(AuditLine.act, AuditLine.detail).where(AuditLine.connection_id == made.connection_id)
+        ).all()
+    assert [act for act, _ in lines] == [
+        "connection.refresh_failed",
+        "connection.state_changed",
+        "connection.told",
+    ]
+    assert all("revoked" in detail for _, detail in lines)
