@@ -1,0 +1,249 @@
+"""Order: with many writers at once, no reader ever sees a seq before all that come before it."""
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from tests.forwarding import Yard, opened_yard
+from webapp.core.events import storing
+from webapp.core.events.forms import Item
+from webapp.core.events.native import read_native
+from webapp.core.streams import rows
+from webapp.core.streams.pages import Gap, read_page
+from webapp.lib.database import Database
+from webapp.models import Event, Stream
+
+SECONDS = 3.0
+WRITERS, STREAMS = 8, 3
+
+
+class RolledBack(Exception):
+    """A writer that gives up in the middle of its transaction."""
+
+
+@dataclass
+class Race:
+    """Writers and cursor readers on the same streams, and all that went wrong."""
+
+    database: Database
+    stream_ids: list[UUID]
+    acked: dict[UUID, list[int]] = field(default_factory=lambda: defaultdict(list))
+    read: dict[UUID, list[int]] = field(default_factory=lambda: defaultdict(list))
+    faults: list[str] = field(default_factory=list)
+    writing: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, seconds: float) -> None:
+        self.writing.set()
+        with ThreadPoolExecutor(WRITERS + STREAMS) as pool:
+            readers = [pool.submit(self.follow, stream_id) for stream_id in self.stream_ids]
+            writers = [pool.submit(self.write, number, seconds) for number in range(WRITERS)]
+            for writer in writers:
+                writer.result(60)
+            self.writing.clear()
+            for reader in readers:
+                reader.result(60)
+
+    def write(self, number: int, seconds: float) -> None:
+        end, chance = time.monotonic() + seconds, random.Random(number)
+        for count in itertools.count():
+            if time.monotonic() > end:
+                return
+            streams = chance.choices(self.stream_ids, k=chance.randint(1, 3))
+            drafts = [draft(f"{number}-{count}-{at}") for at in range(len(streams))]
+            try:
+                stored = storing.store(self.database, [storing.Batch(drafts, streams)])[0]
+            except RolledBack:
+                continue
+            except DBAPIError as error:
+                self.faults.append(f"a writer failed: {type(error.orig).__name__}")
+                continue
+            for stream_id, seq in stored.places:
+                self.acked[stream_id].append(seq)
+
+    def follow(self, stream_id: UUID) -> None:
+        cursor = 0
+        while True:
+            last_round = not self.writing.is_set()
+            try:
+                with self.database.read() as session:
+                    page = read_page(session, stream_id, cursor, rows=500, wants=None)
+            except Gap:
+                self.faults.append("a reader found a gap")
+                return
+            self.read[stream_id] += [event.seq for event in page.wanted]
+            cursor = page.last_seq
+            if last_round and cursor >= page.head_seq:
+                return
+
+    def check(self) -> list[str]:
+        """Everything that is wrong at the end."""
+        with self.database.read() as session:
+            for stream_id in self.stream_ids:
+                kept = list(session.scalars(select(Event.seq).where(Event.stream_id == stream_id)))
+                if sorted(self.read[stream_id]) != sorted(kept):
+                    self.faults.append(f"{len(kept)} events are kept, {len(self.read[stream_id])} were read")
+                if self.read[stream_id] != sorted(self.read[stream_id]):
+                    self.faults.append("events were read out of order")
+                if sorted(self.acked[stream_id]) != sorted(kept):
+                    self.faults.append(
+                        f"{len(kept)} events are kept, {len(self.acked[stream_id])} were promised"
+                    )
+                head = session.get_one(Stream, stream_id).head_seq
+                if sorted(kept) != list(range(1, head + 1)):
+                    self.faults.append(f"{len(kept)} events up to head {head}")
+        return self.faults
+
+
+def draft(name: str) -> storing.Draft:
+    made = read_native(Item("", {"id": name, "type": "t"}), datetime.now(UTC))
+    assert isinstance(made, storing.Draft)
+    return made
+
+
+def slow_and_unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transactions dawdle between taking a seq and committing it, and every tenth gives up."""
+    write = storing._Writer.write
+
+    def dawdle(self: Any, session: Session) -> bool:
+        written = write(self, session)
+        time.sleep(random.random() * 0.01)
+        if random.random() < 0.1:
+            raise RolledBack
+        return written
+
+    monkeypatch.setattr(storing._Writer, "write", dawdle)
+
+
+@pytest.fixture
+def yard(database_url: str) -> Iterator[Yard]:
+    with opened_yard(database_url) as made:
+        yield made
+
+
+def a_race(yard: Yard) -> Race:
+    users = [yard.user(f"user-{number}") for number in range(STREAMS)]
+    streams = rows.ensure_all(yard.runtime.database, users)
+    return Race(yard.runtime.database, list(streams.values()))
+
+
+def test_no_cursor_reads_out_of_order_or_misses_an_event(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_and_unsteady(monkeypatch)
+    race = a_race(yard)
+    race.run(SECONDS)
+    assert race.check() == []
+    assert sum(map(len, race.read.values())) > 100
+
+
+def test_without_the_streams_lock_the_same_race_goes_wrong(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_only(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, rows.Head]:
+        query = select(Stream).where(Stream.id.in_(stream_ids))
+        now = datetime.now(UTC)
+        return {row.id: rows.Head(row.head_seq, row.tail_seq, None, now) for row in session.scalars(query)}
+
+    slow_and_unsteady(monkeypatch)
+    monkeypatch.setattr(rows, "lock", look_only)
+    with opened_yard(postgres_url) as yard:
+        race = a_race(yard)
+        race.run(1.0)
+        assert race.check() != []
+
+
+def test_with_seqs_from_a_counter_instead_of_the_lock_readers_miss_events(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters: dict[UUID, Iterator[int]] = defaultdict(lambda: itertools.count(0, 3))
+
+    def count(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, rows.Head]:
+        now = datetime.now(UTC)
+        return {stream_id: rows.Head(next(counters[stream_id]), 1, None, now) for stream_id in stream_ids}
+
+    slow_and_unsteady(monkeypatch)
+    monkeypatch.setattr(rows, "lock", count)
+    with opened_yard(postgres_url) as yard:
+        race = a_race(yard)
+        race.run(1.0)
+        assert any("gap" in fault or "were read" in fault for fault in race.check())
+
+
+def test_a_transaction_that_waits_for_a_lock_sees_what_was_stored_before_it(postgres_url: str) -> None:
+    """Two requests with the same event at the same moment: one stores it, the other finds it."""
+    with opened_yard(postgres_url) as yard:
+        yard.user()
+        yard.accept("first")
+        stream_id = a_stream(yard)
+        same = storing.Batch([draft("same")], [stream_id])
+        start = threading.Barrier(8)
+
+        def store() -> storing.Stored:
+            start.wait(10)
+            return storing.store(yard.runtime.database, [same])[0]
+
+        with ThreadPoolExecutor(8) as pool:
+            stored = [future.result(30) for future in [pool.submit(store) for _ in range(8)]]
+    assert sum(each.duplicates for each in stored) == 7
+    assert {place for each in stored for place in each.places} == {(stream_id, 2)}
+
+
+def test_a_users_first_events_at_the_same_moment_make_one_stream(yard: Yard) -> None:
+    yard.user()
+    start = threading.Barrier(8)
+
+    def first(number: int) -> tuple[str, ...]:
+        start.wait(10)
+        return yard.accept(f"event-{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = [future.result(30)[0] for future in [pool.submit(first, number) for number in range(8)]]
+    assert {public.split("-")[0] for public in ids} == {a_stream(yard).hex}
+    assert sorted(int(public.split("-")[1]) for public in ids) == list(range(1, 9))
+
+
+def test_streams_locked_in_any_order_of_events_make_no_deadlock(postgres_url: str) -> None:
+    with opened_yard(postgres_url) as yard:
+        for name in "abcd":
+            yard.user(name)
+            yard.accept("first", user=name)
+
+        def write(number: int) -> int:
+            chance = random.Random(number)
+            for count in range(30):
+                users = chance.sample("abcd", 4)
+                items = [{"user": user, "id": f"{number}-{count}", "type": "t"} for user in users]
+                drafts = [read_native(Item("", item), datetime.now(UTC)) for item in items]
+                streams = [stream_of[user] for user in users]
+                storing.store(yard.runtime.database, [storing.Batch(drafts, streams)])  # type: ignore[arg-type]  # all are drafts
+            return 30
+
+        stream_of = {name: UUID(yard.accept("first", user=name)[0].split("-")[0]) for name in "abcd"}
+        with ThreadPoolExecutor(6) as pool:
+            assert sum(pool.map(write, range(6))) == 180
+
+
+def a_stream(yard: Yard) -> UUID:
+    with yard.runtime.database.read() as session:
+        return session.scalars(select(Stream.id)).one()
+
+
+def test_the_body_that_is_stored_is_the_body_that_is_sent(yard: Yard) -> None:
+    yard.destination()
+    yard.accept("a", data={"emoji": "🚀", "quote": '"', "number": 1.10})
+    yard.drain()
+    with yard.runtime.database.read() as session:
+        body = session.scalars(select(Event.body)).one()
+    assert yard.inbox.taken[0][1] == json.loads(body)
