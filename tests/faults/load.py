@@ -41,6 +41,12 @@ class Sender(threading.Thread):
                     break
                 self._over.wait(_AGAIN_SECONDS)
             self._over.wait(_PAUSE_SECONDS)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def _send(self, event_id: str) -> bool:
         """Whether a 202 came back; without one, nobody knows."""
@@ -54,9 +60,7 @@ class Sender(threading.Thread):
             answer = self._connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
+            self._hang_up()
             return False
         if answer.status not in {ACCEPTED, 429, 503}:
             self.unexpected.append(answer.status)
