@@ -189,10 +189,11 @@ class Yard:
     def drain(self, *, hastened: int = 0) -> int:
         """Deliver until nothing is due; `hastened` times make what waits for later due and go on."""
         requests = 0
-        for _ in range(hastened + 1):
+        for again in range(hastened + 1):
+            if again:
+                self.hasten()
             while delivery.work_left(self.runtime):
                 requests += delivery.drain(self.runtime)
-            self.hasten()
         return requests
 
     def hasten(self) -> None:

@@ -1,6 +1,32 @@
 """Turns: what waits is sent in order, and the ledger knows it."""
 
-from tests.forwarding import Yard
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from tests.forwarding import SINGLE, Yard, status
+from webapp.core import credentials, delivery
+from webapp.core.delivery.turns import take_turn
+from webapp.core.streams import leases
+from webapp.core.streams.leases import lease_next
+from webapp.errors import VendorUnavailable
+from webapp.lib import clock
+from webapp.models import (
+    AttemptOutcome,
+    ConnectionState,
+    Destination,
+    Event,
+    Hold,
+    Notice,
+)
+
+D = AttemptOutcome.DELIVERED
+
+
+def outcomes(yard: Yard, destination_id: UUID) -> list[tuple[AttemptOutcome, int, int]]:
+    return [(row.outcome, row.events, row.requests) for row in yard.attempts(destination_id)]
 
 
 def test_events_arrive_in_order_once_and_the_destination_rests(yard: Yard) -> None:
@@ -11,4 +37,418 @@ def test_events_arrive_in_order_once_and_the_destination_rests(yard: Yard) -> No
     assert yard.inbox.ids == ["a", "b", "c"]
     row = yard.row(destination_id)
     assert (row.cursor_seq, row.delivered, row.due_at, row.lease_token) == (3, 3, None, None)
+    assert row.last_delivered_at is not None
+    assert outcomes(yard, destination_id) == [(D, 3, 1)]
     yard.assert_ledgers_are_exact()
+
+
+def test_an_event_that_comes_while_others_are_sent_wakes_the_destination(yard: Yard) -> None:
+    yard.destination()
+    yard.accept("a")
+    late = iter(["b"])
+    yard.inbox.during = lambda: [yard.accept(name) for name in late] and None
+    yard.drain()
+    assert yard.inbox.ids == ["a", "b"]
+
+
+def test_several_destinations_of_a_user_all_get_everything(yard: Yard) -> None:
+    user_id = yard.user()
+    for number in range(3):
+        yard.forward(yard.environment(user_id, f"env-{number}", key=f"key-{number}"))
+    yard.accept("a", "b")
+    yard.drain()
+    for number in range(3):
+        assert [event["id"] for key, event in yard.inbox.taken if key == f"key-{number}"] == ["a", "b"]
+    yard.assert_ledgers_are_exact()
+
+
+def test_nobody_elses_events_are_sent(yard: Yard) -> None:
+    yard.destination(who="ada")
+    yard.user("bob")
+    yard.accept("private", user="bob")
+    assert yard.drain() == 0
+    assert yard.inbox.requests == []
+
+
+def test_unwanted_types_are_passed_over_and_counted(yard: Yard) -> None:
+    destination_id = yard.destination(types="deploy* *.done")
+    for name, kind in [
+        ("1", "deployment"),
+        ("2", "alert"),
+        ("3", "x.done"),
+        ("4", "deployed"),
+        ("5", "done"),
+    ]:
+        yard.accept(name, type=kind)
+    yard.drain()
+    assert yard.inbox.ids == ["1", "3", "4"]
+    row = yard.row(destination_id)
+    assert (row.delivered, row.filtered, row.cursor_seq) == (3, 2, 5)
+    yard.assert_ledgers_are_exact()
+
+
+def test_a_destination_that_wants_none_of_it_makes_no_request(yard: Yard) -> None:
+    destination_id = yard.destination(types="nothing")
+    yard.accept(*[f"e{number}" for number in range(30)])
+    assert yard.drain() == 0
+    row = yard.row(destination_id)
+    assert (row.filtered, row.due_at, row.cursor_seq) == (30, None, 30)
+
+
+def test_a_large_backlog_goes_out_in_batches_of_no_more_than_the_vendor_takes(yard: Yard) -> None:
+    yard.destination()
+    for part in range(3):
+        yard.accept(*[f"{part}-{number}" for number in range(900)])
+    assert yard.drain() == 3
+    assert [len(request) for request in yard.inbox.requests] == [1000, 1000, 700]
+    assert len(set(yard.inbox.ids)) == 2700
+    yard.assert_ledgers_are_exact()
+
+
+def test_large_events_go_out_in_requests_below_the_vendors_bytes(yard: Yard) -> None:
+    yard.destination()
+    for number in range(30):
+        yard.accept(str(number), data={"x": "y" * 250_000})
+    yard.drain()
+    assert yard.inbox.ids == [str(number) for number in range(30)]
+    assert max(len(request) for request in yard.inbox.requests) <= 23
+
+
+def test_a_turn_ends_after_five_batches_and_others_come_first(yard: Yard) -> None:
+    busy = yard.destination(who="busy")
+    for part in range(8):
+        yard.accept(*[f"{part}-{number}" for number in range(1000)], user="busy")
+    with yard.runtime.database.write() as session:
+        lease = lease_next(session, "here")
+    assert lease is not None
+    assert take_turn(yard.runtime, lease) == 5
+    row = yard.row(busy)
+    assert (row.cursor_seq, row.lease_token) == (5000, None)
+    assert row.due_at is not None
+    yard.drain()
+    assert len(yard.inbox.ids) == 8000
+
+
+def test_a_vendor_of_single_events_gets_them_one_by_one_in_order_and_few_settles(yard: Yard) -> None:
+    destination_id = yard.destination(SINGLE.name)
+    names = [str(number) for number in range(120)]
+    yard.accept(*names)
+    assert yard.drain() == 120
+    assert yard.inbox.ids == names
+    assert yard.inbox.requests == [[name] for name in names]
+    assert outcomes(yard, destination_id) == [(D, 120, 120)]
+    yard.assert_ledgers_are_exact()
+
+
+def test_a_good_run_is_one_attempt_and_a_new_outcome_begins_another(yard: Yard) -> None:
+    destination_id = yard.destination()
+    for name in "abc":
+        yard.accept(name)
+        yard.drain()
+    yard.inbox.say = [status(503)]
+    yard.accept("d")
+    yard.drain(hastened=1)
+    runs = yard.attempts(destination_id)
+    assert outcomes(yard, destination_id) == [(D, 3, 3), (AttemptOutcome.RETRY, 1, 1), (D, 1, 1)]
+    assert [(run.first_seq, run.last_seq, run.status) for run in runs] == [
+        (1, 3, 202),
+        (4, 4, 503),
+        (4, 4, 202),
+    ]
+
+
+# ---- failing and trying again
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 404, 405, 301, 302, 308, 408, 418])
+def test_what_is_no_fault_of_the_events_is_tried_again_and_nothing_is_lost(yard: Yard, code: int) -> None:
+    destination_id = yard.destination()
+    yard.inbox.say = [status(code, b"<html>no</html>")]
+    yard.accept("a")
+    yard.drain()
+    row = yard.row(destination_id)
+    assert (row.cursor_seq, row.failures, row.hold, row.unsure) == (0, 1, None, False)
+    assert row.due_at is not None
+    assert row.failing_since is not None
+    assert row.reason == "<html>no</html>"
+    yard.drain(hastened=1)
+    row = yard.row(destination_id)
+    assert yard.inbox.ids == ["a"]
+    assert (row.failures, row.failing_since, row.reason, row.due_at) == (0, None, None, None)
+
+
+def test_events_that_come_while_a_destination_waits_do_not_hasten_it_and_go_out_in_order(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.inbox.say = [status(503, retry_after="60")]
+    yard.accept("a")
+    yard.drain()
+    due = yard.row(destination_id).due_at
+    yard.accept("b")
+    assert yard.row(destination_id).due_at == due
+    assert yard.drain(hastened=1) == 1
+    assert yard.inbox.ids == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "least", "most"),
+    [
+        (status(429, retry_after="120"), 120, 120),
+        (status(503, retry_after="120"), 120, 120),
+        (status(429, retry_after="999999"), 3600, 3600),
+        (status(429), 0.1, 1),
+        (status(500), 0.1, 1),
+        (status(429, retry_after="-5"), 0.1, 1),
+        (status(429, retry_after="soon"), 0.1, 1),
+        (status(429, retry_after="0"), 0.1, 1),
+    ],
+)
+def test_a_vendors_wish_to_wait_is_obeyed_within_an_hour(
+    yard: Yard, answer: object, least: float, most: float
+) -> None:
+    destination_id = yard.destination()
+    yard.inbox.say = [answer]  # type: ignore[list-item]  # a Say
+    yard.accept("a")
+    before = clock.now()
+    yard.drain()
+    due = yard.row(destination_id).due_at
+    assert due is not None
+    assert least <= (due - before).total_seconds() <= most + (clock.now() - before).total_seconds()
+
+
+def test_a_lost_answer_is_sent_again_and_said_to_be_possibly_delivered(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.inbox.lose()
+    yard.accept("a", "b")
+    yard.drain()
+    assert yard.row(destination_id).unsure
+    yard.accept("c")
+    yard.drain(hastened=1)
+    assert yard.inbox.ids == ["a", "b", "a", "b", "c"]
+    assert not yard.row(destination_id).unsure
+    assert outcomes(yard, destination_id) == [(AttemptOutcome.POSSIBLY_DELIVERED, 2, 1), (D, 3, 1)]
+    yard.assert_ledgers_are_exact()
+
+
+def test_a_vendor_that_was_never_reached_leaves_no_doubt(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.inbox.say = [VendorUnavailable("no connection could be made", sent=False)]
+    yard.accept("a")
+    yard.drain()
+    assert not yard.row(destination_id).unsure
+    assert outcomes(yard, destination_id) == [(AttemptOutcome.RETRY, 1, 1)]
+
+
+def test_a_vendor_that_keeps_failing_is_asked_for_less_at_a_time_and_for_more_once_it_mends(
+    yard: Yard,
+) -> None:
+    yard.destination()
+    yard.accept(*[str(number) for number in range(8)])
+    yard.inbox.say = [status(500)] * 5
+    yard.drain(hastened=5)
+    assert [len(request) for request in yard.inbox.requests] == [8, 8, 8, 4, 2, 1, 2, 4, 1]
+    assert yard.inbox.ids == [str(number) for number in range(8)]
+
+
+def test_after_five_failures_the_connection_is_degraded_and_it_recovers_by_itself(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.inbox.say = [status(500, b"Internal Error")] * 5
+    yard.accept("a")
+    yard.drain(hastened=4)
+    connection = yard.connection(destination_id)
+    assert connection.state is ConnectionState.DEGRADED
+    assert connection.reason is not None
+    assert "Internal Error" in connection.reason
+    yard.drain(hastened=1)
+    assert yard.connection(destination_id).state is ConnectionState.ACTIVE
+    assert yard.inbox.ids == ["a"]
+
+
+def test_after_72_hours_without_a_success_it_stands_still_its_owner_is_told_and_nothing_is_lost(
+    yard: Yard,
+) -> None:
+    destination_id = yard.destination()
+    yard.inbox.always = status(500, b"Internal Error")
+    yard.accept("a", "b")
+    yard.drain()
+    long_ago = clock.now() - timedelta(hours=72, seconds=1)
+    yard.change(update(Destination).values(failing_since=long_ago))
+    yard.hasten()
+    yard.drain()
+    row = yard.row(destination_id)
+    assert (row.hold, row.due_at, row.cursor_seq) == (Hold.FAILING, None, 0)
+    assert row.held_at is not None
+    assert yard.connection(destination_id).state is ConnectionState.DEGRADED
+    with yard.runtime.database.read() as session:
+        notice = session.scalars(select(Notice)).one()
+    assert "72 hours" in notice.text
+    yard.accept("c")
+    assert yard.drain(hastened=1) == 0
+    yard.assert_ledgers_are_exact()
+
+
+def test_a_success_ends_the_count_of_72_hours(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.inbox.say = [status(500)]
+    yard.accept("a")
+    yard.drain()
+    yard.change(update(Destination).values(failing_since=clock.now() - timedelta(hours=100)))
+    yard.inbox.manner = "refuses"
+    yard.drain(hastened=1)
+    assert yard.inbox.ids == ["a"]
+    yard.inbox.say = [status(500)]
+    yard.accept("b")
+    yard.drain()
+    assert yard.row(destination_id).hold is None
+
+
+def test_a_gap_in_the_stream_stops_the_destination_and_admins_are_told(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.accept("a", "b", "c")
+    yard.change(delete(Event).where(Event.seq == 2))
+    yard.drain()
+    row = yard.row(destination_id)
+    assert (row.cursor_seq, yard.inbox.requests) == (0, [])
+    assert row.reason is not None
+    assert "missing" in row.reason
+    with yard.runtime.database.read() as session:
+        notice = session.scalars(select(Notice)).one()
+    assert (notice.kind, notice.user_id) == ("stream.gap", None)
+    assert yard.connection(destination_id).state is ConnectionState.DEGRADED
+
+
+@pytest.mark.parametrize("missing", [1, 3])
+def test_a_gap_at_either_end_is_seen_too(yard: Yard, missing: int) -> None:
+    destination_id = yard.destination()
+    yard.accept("a", "b", "c")
+    yard.change(delete(Event).where(Event.seq == missing))
+    yard.drain()
+    assert (yard.row(destination_id).cursor_seq, yard.inbox.requests) == (0, [])
+
+
+# ---- keys
+
+
+def test_a_refused_key_is_fetched_again_once_and_another_one_is_used_at_once(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def find(_runtime: object, _environment: UUID, generation: int) -> bool:
+        asked.append(generation)
+        yard.rekey("key-2")
+        return True
+
+    monkeypatch.setattr("webapp.core.environments.after_key_refused", find)
+    destination_id = yard.destination()
+    yard.inbox.say = [status(401, b'{"message": "Unauthorised"}')]
+    yard.accept("a")
+    yard.drain()
+    assert asked == [1]
+    assert [(key, event["id"]) for key, event in yard.inbox.taken] == [("key-2", "a")]
+    assert [outcome for outcome, _, _ in outcomes(yard, destination_id)] == [AttemptOutcome.KEY_REFUSED, D]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(401, "baselime.events"), (403, "baselime.events"), (401, SINGLE.name)]
+)
+def test_a_refused_key_without_another_holds_the_destination_and_degrades_the_connection(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, code: int, kind: str
+) -> None:
+    monkeypatch.setattr("webapp.core.environments.after_key_refused", lambda *_: False)
+    destination_id = yard.destination(kind)
+    yard.inbox.always = status(code, b'{"message": "Unauthorised"}')
+    yard.accept("a")
+    yard.drain(hastened=2)
+    row = yard.row(destination_id)
+    assert (row.hold, row.due_at, row.lease_token, row.cursor_seq) == (Hold.KEY_REFUSED, None, None, 0)
+    assert len(yard.inbox.requests) == 1
+    assert yard.connection(destination_id).state is ConnectionState.DEGRADED
+    with yard.runtime.database.read() as session:
+        assert "Unauthorised" in session.scalars(select(Notice.text)).one()
+
+
+def test_a_second_refusal_in_a_turn_asks_for_no_third_key(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "webapp.core.environments.after_key_refused",
+        lambda _r, _e, generation: asked.append(generation) is None,
+    )
+    destination_id = yard.destination()
+    yard.inbox.always = status(401)
+    yard.accept("a")
+    yard.drain()
+    assert len(asked) == 1
+    assert yard.row(destination_id).hold is Hold.KEY_REFUSED
+
+
+def test_a_destination_without_a_key_stands_still_and_says_so(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.accept("a")
+    with yard.runtime.database.write() as session:
+        credentials.wipe(session, yard.connection(destination_id).id)
+    yard.drain()
+    row = yard.row(destination_id)
+    assert row.hold is Hold.KEY_REFUSED
+    assert row.reason == "there is no key to send with"
+
+
+# ---- leases
+
+
+def test_a_lease_that_was_left_behind_is_taken_over_and_leaves_an_attempt(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.accept("a")
+    with yard.runtime.database.write() as session:
+        assert lease_next(session, "gone") is not None
+    assert yard.drain() == 0, "a lease in force is nobody else's"
+    yard.change(update(Destination).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    yard.drain()
+    assert yard.inbox.ids == ["a"]
+    assert outcomes(yard, destination_id) == [(AttemptOutcome.INTERRUPTED, 0, 1), (D, 1, 1)]
+
+
+def test_a_holder_that_lost_its_lease_changes_nothing(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.accept("a")
+
+    def steal() -> None:
+        yard.inbox.during = lambda: None
+        yard.change(update(Destination).values(lease_token=uuid4()))
+
+    yard.inbox.during = steal
+    delivery.drain(yard.runtime, seconds=0.1)
+    row = yard.row(destination_id)
+    assert (row.cursor_seq, row.delivered) == (0, 0)
+    assert yard.attempts(destination_id) == []
+    yard.change(update(Destination).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    yard.drain()
+    assert yard.inbox.ids == ["a", "a"], "it was sent, and its answer disowned"
+    yard.assert_ledgers_are_exact()
+
+
+def test_voided_leases_are_due_at_once(yard: Yard) -> None:
+    destination_id = yard.destination()
+    yard.accept("a")
+    with yard.runtime.database.write() as session:
+        lease_next(session, "gone")
+    with yard.runtime.database.write() as session:
+        leases.void_leases(session)
+    yard.drain()
+    assert yard.inbox.ids == ["a"]
+    assert yard.row(destination_id).lease_token is None
+
+
+def test_a_lease_is_renewed_before_a_call_that_might_outlive_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination_id = yard.destination(SINGLE.name)
+    yard.accept("a", "b")
+    renewals: list[datetime | None] = []
+    monkeypatch.setattr(leases, "_FRESH_SECONDS", 0.0)
+    yard.inbox.during = lambda: renewals.append(yard.row(destination_id).due_at)
+    yard.drain()
+    assert len(renewals) == 2
+    assert all(due is not None and due - clock.now() > timedelta(seconds=10) for due in renewals)
+    assert renewals[0] != renewals[1]
