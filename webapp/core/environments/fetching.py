@@ -2,15 +2,17 @@
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.core import audit, connections, refresh
+from webapp.core import audit, connections, credentials, notices, refresh
 from webapp.core.audit import HITCHPOST, Act
 from webapp.core.environments.difference import Diff, apply
 from webapp.core.environments.holds import tend
@@ -25,13 +27,16 @@ from webapp.errors import (
 )
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
-from webapp.models import Connection, ConnectionState
+from webapp.lib.secret import Secret
+from webapp.models import Connection, ConnectionState, CredentialKind
 from webapp.providers.base import EnvironmentListing, ListsEnvironments
 
 DAY_SECONDS = 86_400.0
 #: Longer than a refresh and a list, each with its own deadline, take together.
 LEASE_SECONDS = 60.0
 _BASE_WAIT, _CAP_WAIT = 300.0, 6 * 3600.0
+#: A refusal is believed when it is repeated at least this much later.
+_CONFIRM_WAIT, _REFUSALS = 300.0, 2
 _POLL_SECONDS = 0.2
 
 
@@ -73,17 +78,21 @@ def sweep(runtime: Runtime, *, limit: int = 100) -> int:
 
 def _take(runtime: Runtime, connection_id: UUID | None) -> _Lease | None:
     """Lease that connection, or whichever is due; None when there is none or somebody holds it."""
-    wanted = select(Connection.id).where(Connection.state != ConnectionState.DISCONNECTED)
+    free = Connection.environments_lease.is_(None) | (Connection.environments_due_at <= db_time())
+    # The condition stands on the row itself: PostgreSQL checks it again after waiting for another's lock.
+    wanted: ColumnElement[bool] = (
+        (Connection.id == connection_id) & free & (Connection.state != ConnectionState.DISCONNECTED)
+    )
     if connection_id is None:
-        wanted = wanted.where(Connection.environments_due_at <= db_time())
-        wanted = wanted.order_by(Connection.environments_due_at).limit(1).with_for_update(skip_locked=True)
-    else:
-        free = Connection.environments_lease.is_(None) | (Connection.environments_due_at <= db_time())
-        wanted = wanted.where(Connection.id == connection_id, free)
+        due = select(Connection.id).where(
+            Connection.environments_due_at <= db_time(), Connection.state != ConnectionState.DISCONNECTED
+        )
+        due = due.order_by(Connection.environments_due_at).limit(1).with_for_update(skip_locked=True)
+        wanted = Connection.id.in_(due)
     lease_id = uuid4()
     taken = (
         update(Connection)
-        .where(Connection.id.in_(wanted))
+        .where(wanted)
         .values(environments_due_at=db_time(LEASE_SECONDS), environments_lease=lease_id)
         .returning(Connection.id, Connection.provider)
         .execution_options(synchronize_session=False)
@@ -98,7 +107,7 @@ def _fetch(runtime: Runtime, lease: _Lease) -> Diff:
         listings = _ask(runtime, lease)
         diff = _settle(runtime, lease, listings)
     except HitchpostError as error:
-        _fail(runtime, lease, str(error))
+        _fail(runtime, lease, error)
         raise
     tend(runtime, lease.connection_id, diff)
     return diff
@@ -110,16 +119,34 @@ def _ask(runtime: Runtime, lease: _Lease) -> tuple[EnvironmentListing, ...]:
         raise Conflict("this provider lists no environments")
     with runtime.database.read() as session:
         details = session.get_one(Connection, lease.connection_id).details
-    access = refresh.fresh_access(runtime, lease.connection_id)
-    try:
-        listings = provider.list_environments(runtime.http, {"access_token": access}, details)
-    except AccessRefused:
-        # The clock said it lives; the vendor knows better: one forced refresh, then one more try.
-        access = refresh.fresh_access(runtime, lease.connection_id, refused=access)
-        listings = provider.list_environments(runtime.http, {"access_token": access}, details)
+    kind, scope = provider.lists_with
+    if kind == CredentialKind.API_TOKEN:
+        listings = provider.list_environments(runtime.http, _api_token(runtime, lease, scope), details)
+    else:
+        listings = _list_with_grant(runtime, lease, provider, scope, details)
     if not listings:
         raise VendorAnswerInvalid("the vendor's list of environments is empty; nothing was changed")
     return listings
+
+
+def _list_with_grant(
+    runtime: Runtime, lease: _Lease, provider: ListsEnvironments, scope: str, details: Mapping[str, Any]
+) -> tuple[EnvironmentListing, ...]:
+    access = refresh.fresh_access(runtime, lease.connection_id, scope)
+    try:
+        return provider.list_environments(runtime.http, {"access_token": access}, details)
+    except AccessRefused:
+        # The clock said it lives; the vendor knows better: one forced refresh, then one more try.
+        access = refresh.fresh_access(runtime, lease.connection_id, scope, refused=access)
+        return provider.list_environments(runtime.http, {"access_token": access}, details)
+
+
+def _api_token(runtime: Runtime, lease: _Lease, scope: str) -> Mapping[str, Secret]:
+    with runtime.database.read() as session:
+        token = credentials.find(session, lease.connection_id, CredentialKind.API_TOKEN, scope=scope)
+    if token is None or token.sealed is None:
+        raise Conflict("this connection has no API token")
+    return credentials.open_parts(runtime.vault, token)
 
 
 def _settle(runtime: Runtime, lease: _Lease, listings: tuple[EnvironmentListing, ...]) -> Diff:
@@ -143,7 +170,8 @@ def _settle(runtime: Runtime, lease: _Lease, listings: tuple[EnvironmentListing,
     return diff
 
 
-def _fail(runtime: Runtime, lease: _Lease, words: str) -> None:
+def _fail(runtime: Runtime, lease: _Lease, error: HitchpostError) -> None:
+    words = str(error)
     with runtime.database.write() as session:
         connection = connections.lock(session, lease.connection_id)
         if connection.environments_lease != lease.id:
@@ -151,11 +179,30 @@ def _fail(runtime: Runtime, lease: _Lease, words: str) -> None:
         connection.environments_lease = None
         connection.environments_failures += 1
         wait = full_jitter(connection.environments_failures, base=_BASE_WAIT, cap=_CAP_WAIT)
+        if isinstance(error, AccessRefused):
+            wait = max(wait, _CONFIRM_WAIT)
         connection.environments_due_at = connections.moment_of(session) + timedelta(seconds=wait)
         if connection.environments_failures == 1:
             _record(session, lease.connection_id, Act.ENVIRONMENTS_FAILED, words)
-        if connection.environments_failures >= connections.TROUBLED_FETCHES:
+        if isinstance(error, AccessRefused) and connection.environments_failures >= _REFUSALS:
+            _needs_reconnect(session, connection, words)
+        elif connection.environments_failures >= connections.TROUBLED_FETCHES:
             connections.degrade(session, connection.id, f"Its environments cannot be listed: {words}")
+
+
+def _needs_reconnect(session: Session, connection: Connection, words: str) -> None:
+    """Refused twice, minutes apart, and no refresh helped: only its owner can mend it."""
+    reason = f"{connection.provider} no longer accepts our access to this account: {words}"
+    if connections.mark_needs_reconnect(session, connection.id, reason):
+        notices.tell(
+            session,
+            dedupe_key=f"needs_reconnect:{connection.id}:list:{connection.environments_fetched_at}",
+            kind="needs_reconnect",
+            user_id=connection.user_id,
+            connection_id=connection.id,
+            text=f"{connection.label} at {connection.provider} needs you to reconnect: {words}. "
+            "Reconnecting keeps every destination and its place.",
+        )
 
 
 def _wait(runtime: Runtime, connection_id: UUID) -> None:
