@@ -6,11 +6,12 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.conftest import World
 from webapp.core import events
 from webapp.core.api_keys import Scope
-from webapp.errors import Overloaded
+from webapp.errors import Overloaded, SealBroken
 
 JSON = "application/json"
 
@@ -151,17 +152,19 @@ def test_a_busy_database_asks_to_send_again_later(world: World, monkeypatch: pyt
     assert answer.headers["Retry-After"] == "4"
 
 
-def test_a_fault_of_ours_is_a_problem_that_tells_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", [RuntimeError("canary"), SealBroken("canary")])
+def test_a_fault_of_ours_is_logged_and_told_to_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
-        raise RuntimeError("canary")
+        raise fault
 
     monkeypatch.setattr(events, "accept", broken)
-    world.client.application.config["PROPAGATE_EXCEPTIONS"] = False
-    answer = send(world, event())
+    with capture_logs() as lines:
+        answer = send(world, event())
     assert problem(answer) == (500, "/problems/internal-error")
-    assert b"canary" not in answer.data
+    assert "canary" not in f"{answer.text}{lines}"
+    assert [line["request_id"] for line in lines] == [answer.headers["X-Request-Id"]]
 
 
 def test_a_key_of_one_user_sends_only_for_that_user(world: World) -> None:

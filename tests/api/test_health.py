@@ -1,5 +1,6 @@
 """What supervisors and graphs ask: alive, ready, and the figures."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -15,13 +16,14 @@ from webapp.lib import schema
 
 
 @pytest.fixture
-def ready_world(database_url: str) -> World:
-    """An instance whose schema was migrated and whose worker was just seen."""
+def ready_world(database_url: str) -> Iterator[World]:
+    """An instance on either database, whose schema was migrated and whose worker was just seen."""
     runtime = Runtime.start(make_settings(database_url))
     schema.upgrade(runtime.database)
     with runtime.database.write() as session:
         processes.seen(session, uuid4(), processes.WORKER)
-    return World(runtime)
+    yield World(runtime)
+    runtime.close()
 
 
 def test_alive_asks_nothing_of_the_database(world: World) -> None:
@@ -37,7 +39,6 @@ def test_ready_names_every_check(ready_world: World) -> None:
         "status": "ready",
         "checks": {"database": "ok", "schema": "ok", "keys": "ok", "worker": "ok"},
     }
-    ready_world.runtime.close()
 
 
 def test_not_ready_without_a_worker(ready_world: World) -> None:
@@ -46,7 +47,6 @@ def test_not_ready_without_a_worker(ready_world: World) -> None:
     answer = ready_world.client.get("/readyz")
     assert answer.status_code == 503
     assert [name for name, word in answer.json["checks"].items() if word != "ok"] == ["worker"]
-    ready_world.runtime.close()
 
 
 def test_not_ready_when_a_key_is_missing(ready_world: World) -> None:
@@ -57,7 +57,6 @@ def test_not_ready_when_a_key_is_missing(ready_world: World) -> None:
     assert answer.status_code == 503
     assert [name for name, word in answer.json["checks"].items() if word != "ok"] == ["keys"]
     other.close()
-    ready_world.runtime.close()
 
 
 def test_not_ready_before_the_migration(database_url: str) -> None:
@@ -78,9 +77,9 @@ def test_not_ready_without_a_database() -> None:
     runtime.close()
 
 
-def test_the_figures_tell_what_happened(world: World) -> None:
-    owner = world.user("u_1")
-    world.connect(owner)
+def test_the_figures_tell_what_happened(ready_world: World) -> None:
+    world = ready_world
+    world.connect(world.user("u_1"))
     world.client.post(
         "/api/v1/events", json={"user": "u_1", "id": "1", "type": "deployment"}, headers=world.key()
     )
@@ -98,7 +97,7 @@ def test_the_figures_tell_what_happened(world: World) -> None:
     assert samples["hitchpost_dead_letters_open",] == 1
     assert samples["hitchpost_due", "deliveries"] == 1
     assert samples["hitchpost_due_age_seconds", "deliveries"] >= 0
-    assert samples["hitchpost_processes", "worker"] == 0
+    assert samples["hitchpost_processes", "worker"] == 1
     assert "u_1" not in answer.text
     assert "acme" not in answer.text
 

@@ -17,7 +17,7 @@ from webapp.api.problems import CONFLICT, VENDOR
 from webapp.core import connections as core
 from webapp.core.api_keys import Scope
 from webapp.core.handouts import hand_out
-from webapp.core.queries.connection import find_connection
+from webapp.core.queries.connection import find_connection, require_connection
 from webapp.core.queries.connections import ConnectionQuery, ConnectionState, list_connections
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
 from webapp.core.runtime import Bell
@@ -77,7 +77,7 @@ def show_access_token(caller: Caller, connection_id: UUID, query: AccessTokenQue
     Every answer leaves a line in the connection's timeline.
     """
     with caller.runtime.database.read() as session:
-        find_connection(session, caller.only_user, connection_id)
+        require_connection(session, caller.only_user, connection_id)
     given = hand_out(caller.runtime, caller.actor, connection_id, scope=query.scope, min_ttl=query.min_ttl)
     return AccessTokenAnswer(access_token=given.access_token.reveal(), expires_at=given.expires_at)
 
@@ -91,7 +91,7 @@ def show_access_token(caller: Caller, connection_id: UUID, query: AccessTokenQue
 def refresh_connection(caller: Caller, connection_id: UUID) -> ConnectionDetailAnswer:
     """Have its access token refreshed now; the answer does not wait for the vendor."""
     with caller.runtime.database.write() as session:
-        find_connection(session, caller.only_user, connection_id)
+        require_connection(session, caller.only_user, connection_id)
         core.refresh_now(session, caller.actor, connection_id)
     caller.runtime.wake(Bell.REFRESH)
     return show_connection(caller, connection_id)
@@ -104,6 +104,6 @@ def disconnect(caller: Caller, connection_id: UUID) -> DisconnectedAnswer:
     This cannot be undone. What waits is not delivered any more.
     """
     with caller.runtime.database.read() as session:
-        find_connection(session, caller.only_user, connection_id)
+        require_connection(session, caller.only_user, connection_id)
     farewell = core.disconnect(caller.runtime, caller.actor, connection_id)
     return DisconnectedAnswer(id=connection_id, at_the_vendor=farewell)

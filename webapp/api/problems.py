@@ -224,7 +224,7 @@ def explain(error: errors.HitchpostError) -> Response:
         case errors.VendorError():
             problem = VENDOR
         case _:
-            return respond(INTERNAL, "An unexpected fault; nothing was changed.")
+            raise error  # a fault of ours: Flask logs it, and answers 500 by `explain_http`
     return respond(problem, str(error), headers=headers)
 
 

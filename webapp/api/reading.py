@@ -1,5 +1,6 @@
 """The OpenAPI document turned into what a page can show: operations by noun, and shapes as tables."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,16 +64,17 @@ def in_words(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "const" in schema:
-        return f'"{schema["const"]}"'
+        return json.dumps(schema["const"])
     if "enum" in schema:
-        return " | ".join(f'"{value}"' for value in schema["enum"])
+        return " | ".join(map(json.dumps, schema["enum"]))
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
             return " or ".join(in_words(part) for part in schema[choice])
     if schema.get("type") == "array":
         return f"list of {in_words(schema.get('items', {}))}"
-    form = f" ({schema['format']})" if "format" in schema else ""
-    return f"{schema.get('type', 'anything')}{form}"
+    kinds = schema.get("type", "anything")
+    named = kinds if isinstance(kinds, str) else " or ".join(kinds)
+    return f"{named} ({schema['format']})" if "format" in schema else named
 
 
 def _entry(method: str, path: str, operation: Mapping[str, Any]) -> Entry:
