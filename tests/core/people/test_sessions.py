@@ -11,7 +11,7 @@ from webapp.core.runtime import Runtime
 from webapp.errors import NotFound
 from webapp.lib import clock
 from webapp.lib.secret import Secret
-from webapp.models import SessionKind, UserSession
+from webapp.models import SessionKind, User, UserSession
 
 from .conftest import Cast
 
@@ -71,6 +71,15 @@ def test_an_idle_session_ends_after_half_an_hour(runtime: Runtime, cast: Cast) -
         assert _find(runtime, cookie) is not None
     with time_machine.travel(clock.now() + timedelta(minutes=31), tick=False):
         assert _find(runtime, cookie) is None
+
+
+def test_a_session_of_somebody_disabled_is_not_found_even_if_it_was_left_open(
+    runtime: Runtime, cast: Cast
+) -> None:
+    cookie = _open(runtime, cast)
+    with runtime.database.write() as session:
+        session.get_one(User, cast.bob.id).disabled_at = clock.now()
+    assert _find(runtime, cookie) is None
 
 
 def test_a_fresh_proof_gives_the_same_session_a_new_cookie_and_kills_the_old(
