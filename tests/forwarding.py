@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
+import pytest
 from sqlalchemy import func, select, update
 
 from tests.runtimes import running
+from tests.services import postgres
 from webapp.core import audit, credentials, delivery, destinations, events
 from webapp.core.runtime import Bell, Runtime
 from webapp.errors import VendorUnavailable
@@ -20,6 +22,7 @@ from webapp.lib.secret import Secret
 from webapp.models import (
     Account,
     Attempt,
+    Base,
     Connection,
     ConnectionState,
     Credential,
@@ -268,3 +271,25 @@ def opened_yard(database_url: str) -> Iterator[Yard]:
             yield Yard(parts, inbox, rung)
     finally:
         del kinds[SINGLE.name]
+
+
+@pytest.fixture(scope="session")
+def sqlite_yard_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('yard') / 'hitchpost.db'}"
+
+
+@pytest.fixture(scope="session")
+def postgres_yard_url(postgres_databases: postgres.Databases) -> Iterator[str]:
+    url = postgres_databases.create()
+    yield url
+    postgres_databases.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def yard(request: pytest.FixtureRequest) -> Iterator[Yard]:
+    """An empty yard; the test runs once on SQLite and once on PostgreSQL. A database serves many tests."""
+    with opened_yard(request.getfixturevalue(f"{request.param}_yard_url")) as made:
+        with made.runtime.database.write() as session:
+            for table in reversed(Base.metadata.sorted_tables):
+                session.execute(table.delete())
+        yield made

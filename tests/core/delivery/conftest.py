@@ -1,13 +1,5 @@
 """A yard: people, connections and a vendor's inbox, on both databases."""
 
-from collections.abc import Iterator
+from tests.forwarding import postgres_yard_url, sqlite_yard_url, yard
 
-import pytest
-
-from tests.forwarding import Yard, opened_yard
-
-
-@pytest.fixture
-def yard(database_url: str) -> Iterator[Yard]:
-    with opened_yard(database_url) as made:
-        yield made
+__all__ = ["postgres_yard_url", "sqlite_yard_url", "yard"]
