@@ -52,6 +52,7 @@ class FakeVendor:
     title: ClassVar[str] = "Baselime"
     farewell: ClassVar[str] = "Remove it in the console too."
     code_seconds: ClassVar[float] = 180.0
+    lists_with: ClassVar[tuple[str, str]] = ("grant", "")
     kinds: ClassVar[tuple[DestinationKind, ...]] = events.KINDS
 
     def __init__(self) -> None:
