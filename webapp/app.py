@@ -111,7 +111,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "TRUSTED_HOSTS": _hosts(settings),
-        "MAX_FORM_MEMORY_SIZE": 1_000_000,
+        "MAX_FORM_MEMORY_SIZE": _guard.FORM_BYTES,
         "BOOTSTRAP_SERVE_LOCAL": True,
         # The token is bound to the session, which ends soon enough; the sender is checked by Fetch Metadata.
         "WTF_CSRF_TIME_LIMIT": None,

@@ -1,8 +1,10 @@
 """People, API keys and the audit, as admins use them."""
 
 import re
+from io import BytesIO
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.ui.access import TABLE
 from tests.ui.world import CANARIES, World
@@ -150,6 +152,24 @@ def test_what_people_type_is_text_and_never_markup(world: World) -> None:
     for page in pages:
         assert attack not in page
         assert "&lt;script&gt;" in page
+
+
+def test_a_database_that_is_down_is_a_clear_page_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = world.client("alice")
+
+    def fail(*_: object) -> None:
+        raise OperationalError("select", {}, Exception("the disk is gone"))
+
+    monkeypatch.setattr(type(world.runtime.database), "read", fail)
+    answer = client.get("/connections")
+    assert answer.status_code == 500
+    assert "It is our fault" in answer.text
+    assert "disk" not in answer.text
+
+
+def test_a_form_that_is_too_large_is_refused_unread(world: World) -> None:
+    form = {"email": "x@example.org", "role": "member", "file": (BytesIO(b"x" * 1_100_000), "large.bin")}
+    assert world.post(world.client("alice"), "/admin/people", form).status_code == 413
 
 
 def test_an_unexpected_fault_is_a_page_with_a_number_and_no_detail(

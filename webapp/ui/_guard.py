@@ -13,6 +13,9 @@ from flask_wtf import CSRFProtect
 from webapp.errors import Forbidden
 from webapp.settings import Settings
 
+#: No form of ours comes near it; the API has its own limit.
+FORM_BYTES = 1_000_000
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -27,6 +30,7 @@ def guard(app: Flask, settings: Settings, *, without_cookies: Iterable[str]) -> 
     def refuse_other_sites() -> None:
         if request.method in _SAFE or request.blueprint in exempt:
             return
+        request.max_content_length = FORM_BYTES
         g.from_elsewhere = _is_from_elsewhere(own)
         if g.from_elsewhere and request.endpoint:
             message = "This request came from another site. Open the page here and send it again."

@@ -108,6 +108,8 @@ def log_failure(error: BaseException) -> None:
 
 
 def _answer(page: ErrorPage) -> Response:
+    if page.status >= 500 and "viewer" not in g:
+        g.viewer = None  # who looks could not be found out: asking again would fail again
     whole = request.headers.get("HX-Request") != "true"
     template = "errors/page.html" if whole else "errors/part.html"
     response = make_response(
