@@ -3,10 +3,11 @@
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.error import URLError
@@ -22,8 +23,12 @@ PROGRAMS = Path(sys.executable).parent
 class Program:
     """One program of ours, in a process group of its own; it may have children."""
 
-    def __init__(self, argv: list[str], environment: Mapping[str, str], log: Path) -> None:
-        self._argv = ["env", *(f"{name}={value}" for name, value in environment.items()), *argv]
+    def __init__(
+        self, argv: list[str], environment: Mapping[str, str], log: Path, *, alone: bool = False
+    ) -> None:
+        """`alone`: with this environment and none of ours."""
+        values = [f"{name}={value}" for name, value in environment.items()]
+        self._argv = ["env", *(["-i"] if alone else []), *values, *argv]
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,7 +75,7 @@ def children_of(pid: int) -> list[int]:
 
 
 class Instance(Protocol):
-    """A whole instance: `kill` takes one of `parts`, and what is dead comes back by `mend`."""
+    """A whole instance: `kill` takes one of `parts`, likelier ones named often; `mend` starts the dead."""
 
     url: str
     parts: tuple[str, ...]
@@ -85,7 +90,7 @@ class Instance(Protocol):
 class Embedded:
     """`hitchpost run`: web, worker and beat in one process, and gunicorn's parent above it."""
 
-    parts = ("worker", "all")
+    parts = ("worker", "worker", "worker", "all")
 
     def __init__(self, folder: Path, database_url: str, **more: str) -> None:
         port = processes.free_port()
@@ -114,7 +119,7 @@ class Embedded:
 class Separate:
     """The processes of the Procfile."""
 
-    parts = ("web", "worker", "beat", "all")
+    parts = ("web", "web", "worker", "worker", "worker", "beat", "all")
 
     def __init__(self, folder: Path, database_url: str, broker_url: str, **more: str) -> None:
         port = processes.free_port()
@@ -158,6 +163,20 @@ class Separate:
         for program in self.programs.values():
             if program.ended():
                 program.start()
+
+
+def free_six() -> int:
+    """The first of six ports in a row that nobody listens on, as the sandbox needs."""
+    while True:
+        first = processes.free_port()
+        if first + 6 < 65536 and not any(is_taken(port) for port in range(first, first + 6)):
+            return first
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens there."""
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def answers(url: str) -> bool:

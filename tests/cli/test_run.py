@@ -3,10 +3,8 @@
 import os
 import re
 import signal
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,30 +20,22 @@ from webapp.models import Process
 STOP_SECONDS = 8.0
 
 
-def _free_six() -> int:
-    """The first of six ports in a row that nobody listens on."""
-    while True:
-        first = processes.free_port()
-        if all(_is_free(port) for port in range(first, first + 6)):
-            return first
-
-
 def _is_free(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return port < 65536 and probe.connect_ex(("127.0.0.1", port)) != 0
+    return not servers.is_taken(port)
 
 
 class Demo:
     """`hitchpost demo` in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.sandbox_port = processes.free_port(), _free_six()
+        self.port, self.sandbox_port = processes.free_port(), servers.free_six()
         plain = {name: value for name, value in os.environ.items() if not name.startswith("HITCHPOST_")}
         ports = {"HITCHPOST_PORT": str(self.port), "HITCHPOST_SANDBOX_PORT": str(self.sandbox_port)}
         self.program = servers.Program(
             [str(servers.PROGRAMS / "hitchpost"), "demo", "--home", str(folder / "var")],
             plain | ports,
             folder / "demo.log",
+            alone=True,
         )
 
     def start(self) -> str:
