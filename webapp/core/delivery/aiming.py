@@ -32,6 +32,7 @@ class Aim:
     target: Target
     environment_id: UUID
     connection_id: UUID
+    credential_id: UUID
     user_id: UUID
     #: of the credential: goes up with every new key
     generation: int
@@ -72,6 +73,7 @@ def take_aim(runtime: Runtime, lease: Lease) -> Aim:
         target=target,
         environment_id=environment.id,
         connection_id=connection.id,
+        credential_id=credential.id,
         user_id=connection.user_id,
         generation=credential.generation,
         witness=f"{lease.settings_version}:{credential.generation}",

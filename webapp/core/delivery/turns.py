@@ -18,7 +18,7 @@ from webapp.errors import Fenced
 from webapp.lib import logs
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
-from webapp.models import AttemptOutcome, Hold
+from webapp.models import AttemptOutcome, CredentialKind, Hold
 
 log = logs.get(__name__)
 
@@ -150,12 +150,18 @@ class Turn:
         if not self._asked_for_key:
             self._asked_for_key = True
             holder.renew(_KEY_SECONDS)
-            aim = holder.aim
-            if environments.after_key_refused(holder.runtime, aim.environment_id, aim.generation):
+            if self._other_key():
                 holder.renew()
                 holder.aim = take_aim(holder.runtime, holder.lease)
                 return
         holder.stop(Hold.KEY_REFUSED, answer.reading.words)
+
+    def _other_key(self) -> bool:
+        """Whether something else than what was refused is here to send with."""
+        aim, runtime = self._holder.aim, self._holder.runtime
+        if aim.kind.credential_kind == CredentialKind.INGEST_KEY:
+            return environments.after_key_refused(runtime, aim.environment_id, aim.generation)
+        return environments.after_access_refused(runtime, aim.credential_id, aim.generation)
 
     def _suspect(self, page: Page, at: int, answer: Answer) -> int:
         """A lone event is refused, and nothing shows that this destination takes any: try the ones behind it.

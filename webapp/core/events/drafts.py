@@ -22,6 +22,8 @@ _STARTED_AT = b',"started_at":"%s"}'
 #: what `with_start` adds at most
 _ROOM_FOR_START = len(_STARTED_AT % b"9999-12-31T23:59:59.999Z") - 1
 _LIFTED = {"error": str, "requestId": str, "traceId": str, "level": str, "duration": int | float}
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _VERBS = {"start": " started", "stop": " stopped", None: ""}
 
@@ -99,7 +101,7 @@ def key_hash(source: str, id: str) -> bytes:
 def _digest(item: Mapping[str, Any]) -> bytes:
     # The user is left out: the stream says who it is, and there are two ways to name the same one.
     sent = {name: value for name, value in item.items() if name != "user"}
-    return hashlib.sha256(json.dumps(sent, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(_SORTED.encode(sent).encode()).digest()
 
 
 def _message(type: str, subject: str | None, state: str | None, data: Mapping[str, Any]) -> str:
@@ -114,4 +116,4 @@ def _is(value: Any, kind: Any) -> bool:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _COMPACT.encode(value).encode()

@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, text, tuple_, update
+from sqlalchemy import bindparam, text, update
 from sqlalchemy.orm import Session
 
 from webapp.core.events import starts
 from webapp.core.events.drafts import Draft
+from webapp.core.events.statements import find_known, insert_events
 from webapp.core.streams import rows
 from webapp.errors import Fault, IdentityConflict, NotFound
 from webapp.lib.database import Database, db_time
-from webapp.models import Destination, Event, Stream
+from webapp.models import Destination, Stream
 
 #: events in one shared transaction
 MOST_EVENTS = 2_000
@@ -52,7 +53,12 @@ def store(database: Database, batches: Sequence[Batch]) -> list[Stored]:
         if len(heads) < len(stream_ids):
             message = "The user of these events was removed meanwhile."
             raise NotFound(message)
-        writer = _Writer(heads, _known(session, batches), starts.Starts(session, heads))
+        keys = [
+            (stream, draft.key_hash)
+            for batch in batches
+            for draft, stream in zip(batch.drafts, batch.streams, strict=True)
+        ]
+        writer = _Writer(heads, find_known(session, keys), starts.Starts(session, heads))
         placed = [writer.place(batch) for batch in batches]
         woken = writer.write(session)
     return [Stored(places, duplicates, woken) for places, duplicates in placed]
@@ -124,7 +130,7 @@ class _Writer:
         """Write everything; True when a destination became due."""
         if not self._events:
             return False
-        session.execute(insert(Event), self._events)
+        insert_events(session, self._events)
         touched = {event["stream_id"] for event in self._events}
         session.connection().execute(
             _MOVE_HEAD,
@@ -148,19 +154,6 @@ _MOVE_HEAD = (
     .where(Stream.id == bindparam("id_"))
     .values(head_seq=bindparam("seq"), last_accepted_at=bindparam("at"))
 )
-
-
-def _known(session: Session, batches: Sequence[Batch]) -> dict[tuple[UUID, bytes], tuple[int, bytes]]:
-    """The events that have one of these identities already: (stream, key hash) → (seq, digest)."""
-    keys = [
-        (stream, draft.key_hash)
-        for batch in batches
-        for draft, stream in zip(batch.drafts, batch.streams, strict=True)
-    ]
-    query = select(Event.stream_id, Event.key_hash, Event.seq, Event.digest).where(
-        tuple_(Event.stream_id, Event.key_hash).in_(keys)
-    )
-    return {(stream, key): (seq, digest) for stream, key, seq, digest in session.execute(query)}
 
 
 def public_id(stream_id: UUID, seq: int) -> str:
