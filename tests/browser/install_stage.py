@@ -1,8 +1,10 @@
 """The stage of the install tests: what is read off the database, and an attacker's page."""
 
-from collections.abc import Iterator
+import http.client
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 from sqlalchemy import delete, func, select
@@ -22,11 +24,13 @@ from webapp.models import (
     Notice,
     Stream,
 )
+from webapp.ui._throttle import install_throttle
 
 
 def clear(site: Site) -> None:
-    """Forget all connections, streams and installs; people and their sessions stay."""
+    """Forget all connections, streams and installs; people and their sessions stay. Tries count anew."""
     Baselime(site.sandbox).reset()
+    install_throttle(site.app, site.runtime.settings)
     with site.runtime.database.write() as session:
         for table in (Install, Notice, AuditLine, Stream, Connection):
             session.execute(delete(table))
@@ -91,6 +95,19 @@ def elsewhere(html: str, host: str = "localhost") -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def knock(address: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Ask without a browser, following nothing: the status, and where it would lead."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+    try:
+        connection.request(method, f"{parts.path}?{parts.query}", headers=dict(headers or {}))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers.get("Location", "")
+    finally:
+        connection.close()
 
 
 def _count(site: Site, query: object) -> int:

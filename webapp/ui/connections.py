@@ -72,7 +72,7 @@ def show(connection_id: UUID) -> str:
         attempts=attempts.rows,
         timeline=timeline,
         title_of=provider_titles(),
-        curl=_curl(detail.row.owner),
+        curl=_curl(detail.row.external_id or str(detail.row.owner_id)),
         by_install=allow_form_to_vendor(detail.row.provider),
     )
 

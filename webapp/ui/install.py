@@ -10,7 +10,7 @@ from webapp.core.connect_sessions import origin_of
 from webapp.core.installs import Callback, Ending, Page
 from webapp.core.queries.kinds import provider_named
 from webapp.core.runtime import Bell
-from webapp.errors import Conflict, Forbidden, Invalid, NotFound, VendorUnavailable
+from webapp.errors import Conflict, Forbidden, Invalid, NotFound, VendorError, VendorUnavailable
 from webapp.lib.secret import Secret
 from webapp.ui._arrivals import opened_as_a_page, read_arrival
 from webapp.ui._browsers import forget_candidate, hand_candidate, this_browser
@@ -80,6 +80,8 @@ def confirm(install_id: UUID) -> Response:
         return redirect(url_for("sign_in.again", next=_address(install_id)), 303)
     except Conflict as error:
         return _back(install_id, f"Nothing was connected: {error}. Look at the page as it is now.")
+    except VendorError as error:
+        return _back(install_id, f"Nothing was connected: {error}. Try again in a moment.")
     runtime().wake(Bell.DELIVERY)
     response = redirect(url_for("forward.choose", connection_id=connection.id), 303)
     forget_candidate(response, install_id)

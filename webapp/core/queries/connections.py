@@ -63,6 +63,8 @@ class ConnectionRow:
     id: UUID
     owner_id: UUID
     owner: str
+    #: how the host app names the owner, if it does
+    external_id: str | None
     provider: str
     label: str
     state: ConnectionState
@@ -141,6 +143,7 @@ def _row(
         id=connection.id,
         owner_id=owner.id,
         owner=owner.label,
+        external_id=owner.external_id,
         provider=connection.provider,
         label=connection.label,
         state=connection.state,
