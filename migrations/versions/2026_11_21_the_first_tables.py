@@ -293,6 +293,7 @@ def _make_installs() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("lease", sa.Uuid(), nullable=True),
         sa.Column("listing", sa.JSON(), nullable=True),
+        sa.Column("findings", sa.JSON(), nullable=True),
         sa.Column("proofs", sa.JSON(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("ending", sa.Text(), nullable=True),

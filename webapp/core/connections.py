@@ -201,13 +201,17 @@ def _grant_trouble(session: Session, connection: Connection) -> str | None:
         select(Credential)
         .where(
             Credential.connection_id == connection.id,
-            Credential.kind == CredentialKind.GRANT,
+            Credential.kind.in_((CredentialKind.GRANT, CredentialKind.API_TOKEN)),
             Credential.refused_at.is_not(None)
             | ((Credential.failures > 0) & (Credential.expires_at <= db_time())),
         )
         .limit(1)
     ).one_or_none()
-    return f"Its access could not be refreshed: {failing.words}" if failing else None
+    if failing is None:
+        return None
+    return (
+        f"Its access could not be refreshed: {failing.words}" if failing.words else "Its access is refused."
+    )
 
 
 def _destination_trouble(session: Session, connection: Connection) -> str | None:

@@ -86,6 +86,8 @@ class Install(Base):
     lease: Mapped[UUID | None]
     #: what the page shows: workspaces and environments, no keys
     listing: Mapped[list[Any] | None]
+    #: what the vendor was found to say of a paste, in sentences for its owner
+    findings: Mapped[list[str] | None]
     #: per workspace {"digest": hex, "proven": bool}
     proofs: Mapped[dict[str, Any] | None]
     tries: Mapped[int] = mapped_column(default=0)

@@ -244,6 +244,9 @@ class Refreshes(Protocol):
 class ListsEnvironments(Protocol):
     """Lists the environments that a connection reaches."""
 
+    #: the credential to ask with: a value of models.CredentialKind, and a scope
+    lists_with: ClassVar[tuple[str, str]]
+
     def list_environments(
         self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]
     ) -> tuple[EnvironmentListing, ...]:

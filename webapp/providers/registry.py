@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from webapp.providers.base import DestinationKind
 from webapp.providers.baselime import Baselime
+from webapp.providers.last9 import Last9
+from webapp.providers.librato import Librato
 
 if TYPE_CHECKING:
     from webapp.providers.base import Provider
@@ -16,5 +18,5 @@ KINDS: Mapping[str, DestinationKind] = {kind.name: kind for kind in Baselime.kin
 
 def make_providers(settings: "Settings") -> "Mapping[str, Provider]":
     """Every provider, by name."""
-    table: tuple[Provider, ...] = (Baselime(settings),)
+    table: tuple[Provider, ...] = (Baselime(settings), Last9(settings), Librato(settings))
     return {provider.name: provider for provider in table}

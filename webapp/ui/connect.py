@@ -3,23 +3,32 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.core import installs
 from webapp.core.queries.connections import ConnectionQuery, ConnectionState, list_connections
 from webapp.core.queries.kinds import (
+    FormProvider,
     Provider,
     connects_by_form,
+    form_of,
     promises_of,
     provider_named,
+    refuse_overlong,
 )
+from webapp.errors import Invalid, VendorError
 from webapp.ui._browsers import candidates_here
+from webapp.ui._forms import Form, with_faults
 from webapp.ui._lists import provider_titles
 from webapp.ui._session import connect_page, runtime, viewer
+from webapp.ui._throttle import Rule, count_try
 from webapp.ui._vendors import allow_form_to_vendor
 
 blueprint = Blueprint("connect", __name__, url_prefix="/connect")
+
+#: Each paste is a call to a vendor.
+_PASTES = Rule("connect-pastes", "30 per minute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +61,38 @@ def index() -> str:
     )
 
 
+@blueprint.get("/<provider>")
+@connect_page
+def form(provider: str) -> str:
+    """The fields that this vendor's credentials are pasted into."""
+    return _form_page(form_of(runtime(), provider), Form())
+
+
+@blueprint.post("/<provider>")
+@connect_page
+def check(provider: str) -> Response | tuple[str, int]:
+    """Check what was pasted with the vendor, and go on to what it was found to be."""
+    found = form_of(runtime(), provider)
+    values = {field.name: request.form.get(field.name, "")[: field.max_length + 1] for field in found.form}
+    count_try(_PASTES)
+    try:
+        refuse_overlong(found.form, values)
+        install_id = installs.paste(
+            runtime(), viewer().session_row, provider, values, connection_id=_connection_asked()
+        )
+    except Invalid as error:
+        shown_again = [field.name for field in found.form if not field.secret]
+        return _form_page(found, with_faults(error, *shown_again)), 422
+    except VendorError as error:
+        told = f"{found.title} could not be asked ({error}). Nothing was stored; try again in a moment."
+        return _form_page(found, Form(), told), 503
+    return redirect(url_for("install.show", install_id=install_id), 303)
+
+
 @blueprint.post("/<provider>/install")
 @connect_page
 def install(provider: str) -> Response:
-    """Note that this person wants it, then go to the vendor's own page."""
+    """Note that this person wants it, then go to the vendor's own page; or to the form to paste into."""
     return _begin(provider, None)
 
 
@@ -66,8 +103,26 @@ def reconnect(provider: str, connection_id: UUID) -> Response:
     return _begin(provider, connection_id)
 
 
+def _connection_asked() -> UUID | None:
+    """The connection that is to be renewed, if the address names one."""
+    return request.args.get("connection", type=UUID)
+
+
+def _form_page(provider: FormProvider, filled: Form, trouble: str = "") -> str:
+    return render_template(
+        "connect/form.html",
+        provider=provider,
+        form=filled,
+        promises=promises_of(provider),
+        connection_id=_connection_asked(),
+        trouble=trouble,
+    )
+
+
 def _begin(provider: str, connection_id: UUID | None) -> Response:
     found = provider_named(runtime(), provider)
+    if connects_by_form(found):
+        return redirect(url_for("connect.form", provider=provider, connection=connection_id), 303)
     with runtime().database.write() as session:
         begun = installs.begin(session, viewer().session_row, found, connection_id=connection_id)
     return redirect(begun.address, 303)

@@ -9,6 +9,7 @@ from webapp.core.destinations.holds import (
     hold_for_connection,
     release,
     release_for_connection,
+    release_refused,
 )
 from webapp.core.destinations.making import change_settings, create, kinds_for
 from webapp.core.destinations.rewinding import rewind
@@ -24,5 +25,6 @@ __all__ = [
     "kinds_for",
     "release",
     "release_for_connection",
+    "release_refused",
     "rewind",
 ]

@@ -4,6 +4,7 @@ A hold does not break in on a request that is under way: its holder settles what
 stops.
 """
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import case, update
@@ -55,6 +56,13 @@ def release_for_connection(session: Session, connection_id: UUID) -> None:
     for destination in rows.of_connection(session, connection_id):
         if destination.hold is Hold.PAUSED and destination.reason == BY_CONNECTION:
             _go_on(session, destination.id)
+
+
+def release_refused(session: Session, actor: Actor, connection_id: UUID, kinds: Collection[str]) -> None:
+    """Release those of `kinds` whose key was refused: what they send with is new."""
+    for destination in rows.of_connection(session, connection_id):
+        if destination.hold is Hold.KEY_REFUSED and destination.kind in kinds:
+            release(session, actor, destination.id)
 
 
 def close_for_connection(session: Session, connection_id: UUID) -> None:

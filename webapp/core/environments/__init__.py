@@ -7,6 +7,15 @@ that its owner never confirmed stays out, however often the vendor lists it.
 from webapp.core.environments.difference import Diff, apply
 from webapp.core.environments.fetching import fetch, next_fetch_seconds, sweep
 from webapp.core.environments.holds import tend
-from webapp.core.environments.keys import after_key_refused
+from webapp.core.environments.keys import after_access_refused, after_key_refused
 
-__all__ = ["Diff", "after_key_refused", "apply", "fetch", "next_fetch_seconds", "sweep", "tend"]
+__all__ = [
+    "Diff",
+    "after_access_refused",
+    "after_key_refused",
+    "apply",
+    "fetch",
+    "next_fetch_seconds",
+    "sweep",
+    "tend",
+]

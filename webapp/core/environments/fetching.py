@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,7 +28,7 @@ from webapp.errors import (
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
 from webapp.lib.secret import Secret
-from webapp.models import Connection, ConnectionState, CredentialKind
+from webapp.models import Connection, ConnectionState, Credential, CredentialKind
 from webapp.providers.base import EnvironmentListing, ListsEnvironments
 
 DAY_SECONDS = 86_400.0
@@ -109,8 +109,14 @@ def _fetch(runtime: Runtime, lease: _Lease) -> Diff:
     except HitchpostError as error:
         _fail(runtime, lease, error)
         raise
-    tend(runtime, lease.connection_id, diff)
+    tend(runtime, lease.connection_id, diff, renewed=_is_of_api_token(runtime, lease))
     return diff
+
+
+def _is_of_api_token(runtime: Runtime, lease: _Lease) -> bool:
+    """Whether asking for the list has shown that what events are sent with is good."""
+    provider = runtime.providers.get(lease.provider)
+    return isinstance(provider, ListsEnvironments) and provider.lists_with[0] == CredentialKind.API_TOKEN
 
 
 def _ask(runtime: Runtime, lease: _Lease) -> tuple[EnvironmentListing, ...]:
@@ -156,6 +162,7 @@ def _settle(runtime: Runtime, lease: _Lease, listings: tuple[EnvironmentListing,
             if connection.environments_lease != lease.id:
                 raise Fenced
             diff = apply(session, runtime.vault, connection, listings)
+            _mark_api_tokens(session, connection.id, None)
             connection.environments_lease = None
             connection.environments_failures = 0
             connection.environments_fetched_at = connections.moment_of(session)
@@ -181,6 +188,7 @@ def _fail(runtime: Runtime, lease: _Lease, error: HitchpostError) -> None:
         wait = full_jitter(connection.environments_failures, base=_BASE_WAIT, cap=_CAP_WAIT)
         if isinstance(error, AccessRefused):
             wait = max(wait, _CONFIRM_WAIT)
+            _mark_api_tokens(session, connection.id, connections.moment_of(session))
         connection.environments_due_at = connections.moment_of(session) + timedelta(seconds=wait)
         if connection.environments_failures == 1:
             _record(session, lease.connection_id, Act.ENVIRONMENTS_FAILED, words)
@@ -188,6 +196,16 @@ def _fail(runtime: Runtime, lease: _Lease, error: HitchpostError) -> None:
             _needs_reconnect(session, connection, words)
         elif connection.environments_failures >= connections.TROUBLED_FETCHES:
             connections.degrade(session, connection.id, f"Its environments cannot be listed: {words}")
+
+
+def _mark_api_tokens(session: Session, connection_id: UUID, refused_at: datetime | None) -> None:
+    """Note when an API token was refused, or that it is good: nothing else tells, as it has no expiry."""
+    session.execute(
+        update(Credential)
+        .where(Credential.connection_id == connection_id, Credential.kind == CredentialKind.API_TOKEN)
+        .values(refused_at=refused_at)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _needs_reconnect(session: Session, connection: Connection, words: str) -> None:

@@ -16,8 +16,11 @@ from webapp.models import Account, Destination, Environment, Hold
 MISSING_GRACE = timedelta(hours=72)
 
 
-def tend(runtime: Runtime, connection_id: UUID, diff: Diff) -> None:
-    """Bring the destinations in line: hold those long gone, release those that are back or have a new key."""
+def tend(runtime: Runtime, connection_id: UUID, diff: Diff, *, renewed: bool = False) -> None:
+    """Bring the destinations in line: hold those long gone, release those that are back or have a new key.
+
+    `renewed`: what the connection holds was accepted by the vendor just now, so no refusal of old stands.
+    """
     with runtime.database.write() as session:
         now = connections.moment_of(session)
         for destination, environment, account in _standing(session, connection_id):
@@ -28,7 +31,7 @@ def tend(runtime: Runtime, connection_id: UUID, diff: Diff) -> None:
                     session, destination.id, Hold.GONE, "Its environment is gone from the vendor's list."
                 )
             back = destination.hold is Hold.GONE and missing is None
-            if back or (destination.hold is Hold.KEY_REFUSED and name in diff.rekeyed):
+            if back or (destination.hold is Hold.KEY_REFUSED and (renewed or name in diff.rekeyed)):
                 destinations.release(session, HITCHPOST, destination.id)
         connections.recover(session, connection_id)
     runtime.wake(Bell.DELIVERY)

@@ -1,11 +1,12 @@
-"""What to do when the vendor refuses an ingest key: one new list, however many destinations ask."""
+"""What to do when the vendor refuses what events are sent with: is there another by now?"""
 
+from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.core import connections
+from webapp.core import connections, refresh
 from webapp.core.environments.fetching import fetch
 from webapp.core.runtime import Runtime
 from webapp.errors import HitchpostError
@@ -13,6 +14,28 @@ from webapp.models import Connection, Credential, CredentialKind
 
 #: A list this fresh answers every destination whose key was refused meanwhile.
 FRESH_SECONDS = 60.0
+
+
+def after_access_refused(runtime: Runtime, credential_id: UUID, generation: int) -> bool:
+    """The same for a grant or an API token: True when another is here now, so try again.
+
+    A grant gets one forced refresh. An API token has no other: it is verified, so that its connection says
+    what is so.
+    """
+    with runtime.database.read() as session:
+        credential = session.get(Credential, credential_id)
+    if credential is None or credential.sealed is None:
+        return False
+    if credential.generation > generation:
+        return True
+    if credential.kind is CredentialKind.GRANT:
+        refresh.refresh_one(runtime, credential_id)
+    else:
+        with suppress(HitchpostError):
+            fetch(runtime, credential.connection_id)
+    with runtime.database.read() as session:
+        credential = session.get(Credential, credential_id)
+        return credential is not None and credential.generation > generation
 
 
 def after_key_refused(runtime: Runtime, environment_id: UUID, generation: int) -> bool:

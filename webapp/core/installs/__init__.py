@@ -16,6 +16,7 @@ from webapp.core.installs.confirm import ReauthenticationNeeded, confirm
 from webapp.core.installs.endings import Ending
 from webapp.core.installs.ends import cancel, expire
 from webapp.core.installs.page import Page, open_page, view
+from webapp.core.installs.paste import paste
 from webapp.core.installs.proof import check_proof, start_proof
 from webapp.core.installs.receive import Callback, Received, receive_code, receive_refusal
 from webapp.core.installs.upkeep import sweep
@@ -40,6 +41,7 @@ __all__ = [
     "expire",
     "open_intent",
     "open_page",
+    "paste",
     "receive_code",
     "receive_refusal",
     "start_proof",

@@ -41,7 +41,7 @@ def begin(
     if session.get(UserSession, user_session.id, with_for_update=True) is None:
         raise NotFound  # locked, so that a double click makes one intent; signed out meanwhile, it is gone
     if connection_id is not None:
-        _check_reconnect(session, user_session, provider, connection_id)
+        check_reconnect(session, user_session, provider.name, connection_id)
     if (older := _intent(session, user_session.id)) is not None:
         finish(session, older, InstallState.SUPERSEDED, Ending.BEGUN_AGAIN)
         session.flush()
@@ -87,13 +87,14 @@ def _intent(session: Session, session_id: UUID) -> Install | None:
     return session.scalars(query.with_for_update()).one_or_none()
 
 
-def _check_reconnect(
-    session: Session, user_session: UserSession, provider: Provider, connection_id: UUID
+def check_reconnect(
+    session: Session, user_session: UserSession, provider_name: str, connection_id: UUID
 ) -> None:
+    """Raises NotFound for a connection that is not theirs, Conflict when it cannot be renewed there."""
     connection = session.get(Connection, connection_id)
     if connection is None or connection.user_id != user_session.user_id:
         raise NotFound
-    if connection.provider != provider.name:
+    if connection.provider != provider_name:
         raise Conflict("this connection is to another vendor")
     if connection.state is ConnectionState.DISCONNECTED:
         raise Conflict("this connection is disconnected: connect anew")

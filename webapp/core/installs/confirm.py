@@ -1,9 +1,8 @@
 """The owner's word: what the page showed becomes a connection, in one transaction, or nothing changes."""
 
 import hmac
-import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
@@ -17,7 +16,9 @@ from webapp.core.environments import Diff
 from webapp.core.installs.browser import Browser, admit
 from webapp.core.installs.endings import Ending
 from webapp.core.installs.ends import expire, finish
+from webapp.core.installs.grants import credentials_in, listings_in, unpack
 from webapp.core.installs.page import must_reauthenticate, needs_proof, seals
+from webapp.core.installs.paste import down_scope
 from webapp.core.installs.workspaces import Workspace, linked, target_of, workspaces_of
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict, Forbidden
@@ -35,7 +36,6 @@ from webapp.models import (
     Install,
     InstallState,
 )
-from webapp.providers.base import EnvironmentListing
 
 
 class ReauthenticationNeeded(Forbidden):
@@ -45,11 +45,17 @@ class ReauthenticationNeeded(Forbidden):
 def confirm(runtime: Runtime, install_id: UUID, browser: Browser, *, seal: str) -> Connection:
     """Link what the page with that `seal` showed. Confirming twice gives the same connection.
 
-    Raises NotFound for strangers, Conflict when it is not ready or no longer what was shown, and
-    ReauthenticationNeeded; then nothing has changed.
+    Raises NotFound for strangers, Conflict when it is not ready or no longer what was shown,
+    ReauthenticationNeeded, and VendorError when a weaker secret was promised and cannot be had; then nothing
+    has changed.
     """
     with runtime.database.write() as session:
         expire(session, install_id)
+        install = admit(session, install_id, browser)
+        if (done := _done(session, install)) is not None:
+            return done
+        _check(session, runtime, install, browser, seal)
+    down_scope(runtime, install_id)
     try:
         with runtime.database.write() as session:
             install = admit(session, install_id, browser)
@@ -60,7 +66,7 @@ def confirm(runtime: Runtime, install_id: UUID, browser: Browser, *, seal: str) 
     except IntegrityError:
         # Somebody else linked one of these workspaces at this very moment.
         raise Conflict("what would be linked has changed: look at it again") from None
-    environments.tend(runtime, connection.id, diff)
+    environments.tend(runtime, connection.id, diff, renewed=True)
     return connection
 
 
@@ -103,8 +109,8 @@ def _link(
     connection = _ready(session, install, target)
     _take_accounts(session, connection, chosen)
     session.flush()
-    _keep_grant(session, vault, connection, parts)
-    diff = environments.apply(session, vault, connection, _listings(parts, chosen))
+    _keep_credentials(session, vault, connection, parts)
+    diff = environments.apply(session, vault, connection, listings_in(parts, chosen))
     _settle(session, connection)
     audit.record(
         session,
@@ -171,31 +177,21 @@ def _move_account(session: Session, connection: Connection, workspace: Workspace
         connections.end(session, giver, "Its workspaces were joined into another connection of yours.")
 
 
-def _keep_grant(session: Session, vault: Vault, connection: Connection, parts: dict[str, Secret]) -> None:
-    grant: dict[str, Secret] = {
-        name: parts[name] for name in ("access_token", "refresh_token") if name in parts
-    }
-    age = moment_of(session) - datetime.fromisoformat(parts["received_at"].reveal())
-    lifetime = max(float(parts["lifetime"].reveal()) - age.total_seconds(), 1.0)
-    kept = credentials.find(session, connection.id, CredentialKind.GRANT)
-    if kept is None:
-        credentials.add(session, vault, connection.id, CredentialKind.GRANT, grant, lifetime=lifetime)
-    else:
-        credentials.replace(session, vault, kept, grant, lifetime=lifetime)
+def _keep_credentials(
+    session: Session, vault: Vault, connection: Connection, parts: dict[str, Secret]
+) -> None:
+    for one in credentials_in(parts, moment_of(session)):
+        kind = CredentialKind(one.kind)
+        kept = credentials.find(session, connection.id, kind, scope=one.scope)
+        if kept is None:
+            credentials.add(
+                session, vault, connection.id, kind, one.parts, scope=one.scope, lifetime=one.lifetime
+            )
+        else:
+            credentials.replace(session, vault, kept, one.parts, lifetime=one.lifetime)
+    if (proposal := unpack(parts)) is not None:
+        connection.details = dict(proposal.details)
     session.flush()
-
-
-def _listings(parts: dict[str, Secret], chosen: Sequence[Workspace]) -> list[EnvironmentListing]:
-    keys = json.loads(parts["ingest_keys"].reveal())
-    return [
-        EnvironmentListing(
-            account_key=one.account_key,
-            vendor_key=name,
-            ingest_key=Secret(key) if (key := keys.get(one.account_key, {}).get(name)) else None,
-        )
-        for one in chosen
-        for name in one.environments
-    ]
 
 
 def _settle(session: Session, connection: Connection) -> None:

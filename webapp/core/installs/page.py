@@ -50,6 +50,8 @@ class Page:
     connection_id: UUID | None
     #: empty until the vendor has listed them
     workspaces: tuple[Workspace, ...]
+    #: what a paste was found to be, in sentences; empty for the grant of a code
+    findings: tuple[str, ...]
     #: what a confirmation would do to a connection that is there already
     change: Change | None
     #: a click is not enough: the code sent into each workspace is to be typed back
@@ -100,6 +102,7 @@ def view(session: Session, runtime: Runtime, install_id: UUID, browser: Browser)
         solicited=install.solicited,
         connection_id=install.connection_id,
         workspaces=workspaces,
+        findings=tuple(install.findings or ()),
         change=change_of(session, target, chosen) if install.state is not InstallState.CONFIRMED else None,
         needs_proof=proof and install.state is InstallState.PENDING,
         tries_left=max(PROOF_TRIES - install.tries, 0),
@@ -111,6 +114,8 @@ def view(session: Session, runtime: Runtime, install_id: UUID, browser: Browser)
 
 def needs_proof(install: Install, policy: InstallProof) -> bool:
     """Whether this grant is linked only after a code was typed back."""
+    if install.findings is not None:
+        return False  # pasted: whoever holds the secret has shown enough
     if policy is InstallProof.STRICT:
         return not install.solicited
     return policy is InstallProof.ALWAYS

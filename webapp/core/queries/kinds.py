@@ -1,7 +1,10 @@
 """What providers declare, as pages draw it: kinds of destination, and forms to connect by."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
 from webapp.core.runtime import Runtime
-from webapp.errors import NotFound
+from webapp.errors import Fault, Invalid, NotFound
 from webapp.providers.base import Connects, DestinationKind, FormField, Installs, Provider, Receives
 
 
@@ -47,6 +50,29 @@ def promises_of(provider: Provider) -> tuple[tuple[str, str], ...]:
     return tuple((head, rest[:1].upper() + rest[1:]) for head, _, rest in split)
 
 
+class FormProvider(Provider, Connects, Protocol):
+    """A provider that connects by a form."""
+
+
+def form_of(runtime: Runtime, name: str) -> FormProvider:
+    """The provider of that name. Raises NotFound when it has no form."""
+    provider: Any = provider_named(runtime, name)
+    if not isinstance(provider, Connects):
+        raise NotFound("This vendor is not connected by a form.")
+    return cast("FormProvider", provider)
+
+
+def refuse_overlong(form: Sequence[FormField], values: Mapping[str, str]) -> None:
+    """Raises Invalid, a Fault for each value that is longer than its field takes."""
+    faults = [
+        Fault(field.name, f"is longer than {field.max_length:,} characters: paste only what is asked for")
+        for field in form
+        if len(values[field.name]) > field.max_length
+    ]
+    if faults:
+        raise Invalid(faults)
+
+
 def connects_by_form(provider: Provider) -> bool:
     """Whether it connects by a form that a person fills in."""
     ability: object = provider
@@ -56,11 +82,14 @@ def connects_by_form(provider: Provider) -> bool:
 __all__ = [
     "DestinationKind",
     "FormField",
+    "FormProvider",
     "Provider",
     "connects_by_form",
     "connects_by_install",
+    "form_of",
     "kind_named",
     "kinds_of",
     "promises_of",
     "provider_named",
+    "refuse_overlong",
 ]

@@ -5,14 +5,17 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from webapp.core import destinations
+from webapp.core.audit import HITCHPOST
 from webapp.core.refresh import lease as leases
 from webapp.core.refresh import settlement
 from webapp.core.refresh.lease import Lease
 from webapp.core.refresh.settlement import Outcome
-from webapp.core.runtime import Runtime
+from webapp.core.runtime import Bell, Runtime
 from webapp.errors import VaultError, VendorError
 from webapp.lib.database import is_contention
-from webapp.providers.base import Grant, Refreshes
+from webapp.models import CredentialKind
+from webapp.providers.base import Grant, Receives, Refreshes
 
 _SETTLE_TRIES = 6
 
@@ -38,12 +41,26 @@ def _refresh(runtime: Runtime, lease: Lease) -> Outcome:
     for attempt in range(_SETTLE_TRIES):
         try:
             with runtime.database.write() as session:
-                return settlement.settle(session, runtime.vault, lease, answer)
+                outcome = settlement.settle(session, runtime.vault, lease, answer)
+            if outcome is Outcome.RENEWED:
+                _release_refused(runtime, lease)
+            return outcome
         except DBAPIError as error:
             if not is_contention(error) or attempt == _SETTLE_TRIES - 1:
                 raise
             time.sleep(0.1 * 2**attempt)
     raise AssertionError
+
+
+def _release_refused(runtime: Runtime, lease: Lease) -> None:
+    """A destination that sends with this very grant, and was held because it was refused, tries again."""
+    provider: object = runtime.providers.get(lease.provider)
+    kinds = provider.kinds if isinstance(provider, Receives) else ()
+    by_grant = [kind.name for kind in kinds if kind.credential_kind == CredentialKind.GRANT]
+    if by_grant:
+        with runtime.database.write() as session:
+            destinations.release_refused(session, HITCHPOST, lease.connection_id, by_grant)
+        runtime.wake(Bell.DELIVERY)
 
 
 def _ask(runtime: Runtime, lease: Lease) -> settlement.Answer:

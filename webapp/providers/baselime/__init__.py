@@ -29,6 +29,7 @@ class Baselime:
 
     name: ClassVar[str] = "baselime"
     title: ClassVar[str] = "Baselime"
+    lists_with: ClassVar[tuple[str, str]] = ("grant", "")
     #: "The temporary code is valid for 3 minutes."
     code_seconds: ClassVar[float] = 180.0
     #: No endpoint that revokes is documented.

@@ -37,6 +37,7 @@ class Last9:
 
     name: ClassVar[str] = "last9"
     title: ClassVar[str] = "Last9"
+    lists_with: ClassVar[tuple[str, str]] = ("grant", "write")
     farewell: ClassVar[str] = "An Admin can revoke the refresh token at Last9: Settings, API Access."
     form: ClassVar[tuple[FormField, ...]] = (
         FormField(

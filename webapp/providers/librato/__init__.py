@@ -44,6 +44,7 @@ class Librato:
 
     name: ClassVar[str] = "librato"
     title: ClassVar[str] = "Librato"
+    lists_with: ClassVar[tuple[str, str]] = ("api_token", "")
     farewell: ClassVar[str] = (
         "Delete the API token at Librato: Integrations, API Tokens. Its name begins with “Hitchpost”, "
         "if Hitchpost made it."
