@@ -1,7 +1,9 @@
 """What the tests of installs, connections, refresh and environments share: a vendor, and who knows it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,8 +14,15 @@ from webapp.core import installs, sessions, users
 from webapp.core.installs import Browser, Callback
 from webapp.core.runtime import Runtime
 from webapp.lib import clock
+from webapp.lib.database import Database
 from webapp.lib.secret import Secret
-from webapp.models import Connection, Install, SessionKind, UserSession
+from webapp.models import Base, Connection, Install, SessionKind, UserSession
+
+
+def make_tables(url: str) -> None:
+    """Fill an empty database with our tables."""
+    with closing(Database(url)) as database:
+        Base.metadata.create_all(database.engine)
 
 
 @pytest.fixture
@@ -26,10 +35,29 @@ def inbox() -> FakeHttp:
     return FakeHttp()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with every table, to copy."""
+    path: Path = tmp_path_factory.mktemp("template") / "hitchpost.db"
+    make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def tables_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> str:
+    """A database with every table; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        copy = tmp_path / "hitchpost.db"
+        copy.write_bytes(sqlite_template.read_bytes())
+        return f"sqlite:///{copy}"
+    create: Callable[..., str] = request.getfixturevalue("postgres_database")
+    return create(make_tables)
+
+
 @pytest.fixture
-def runtime(database_url: str, vendor: FakeVendor, inbox: FakeHttp) -> Iterator[Runtime]:
+def runtime(tables_url: str, vendor: FakeVendor, inbox: FakeHttp) -> Iterator[Runtime]:
     """On SQLite and on PostgreSQL; strict proofs, as by default."""
-    with running_with(vendor, inbox, database_url) as made:
+    with running_with(vendor, inbox, tables_url) as made:
         yield made
 
 

@@ -41,12 +41,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def runtime(database_url: str, sandbox: Sandbox) -> Iterator[Runtime]:
+def runtime(tables_url: str, sandbox: Sandbox) -> Iterator[Runtime]:
     control(sandbox, "POST", "/api/reset")
     control(sandbox, "DELETE", "/api/faults")
     urls = {f"{name}_url": address for name, address in sandbox.urls.items() if name.startswith("baselime_")}
     with running(
-        database_url,
+        tables_url,
         baselime_client_id="sandbox-client-hitchpost-demo",
         baselime_client_secret=CLIENT_SECRET,
         baselime_console_url=sandbox.urls["baselime"],
