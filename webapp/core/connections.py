@@ -209,9 +209,9 @@ def _grant_trouble(session: Session, connection: Connection) -> str | None:
     ).one_or_none()
     if failing is None:
         return None
-    return (
-        f"Its access could not be refreshed: {failing.words}" if failing.words else "Its access is refused."
-    )
+    if failing.words is None:
+        return "The vendor refuses what this connection holds."
+    return f"Its access could not be refreshed: {failing.words}"
 
 
 def _destination_trouble(session: Session, connection: Connection) -> str | None:

@@ -1,4 +1,4 @@
-"""What to do when the vendor refuses what events are sent with: is there another by now?"""
+"""When the vendor refuses what events are sent with: whether there is another by now."""
 
 from contextlib import suppress
 from uuid import UUID
@@ -29,7 +29,7 @@ def after_access_refused(runtime: Runtime, credential_id: UUID, generation: int)
     if credential.generation > generation:
         return True
     if credential.kind is CredentialKind.GRANT:
-        refresh.refresh_one(runtime, credential_id)
+        refresh.refresh_one(runtime, credential_id, generation=generation)
     else:
         with suppress(HitchpostError):
             fetch(runtime, credential.connection_id)

@@ -47,7 +47,7 @@ def fresh_access(
             return access
         if stopped or tries == _TRIES or outcome not in _WORTH_ANOTHER_LOOK or time.monotonic() > end:
             break
-        outcome = refresh_one(runtime, credential.id)
+        outcome = refresh_one(runtime, credential.id, generation=credential.generation)
         if outcome is None:
             time.sleep(_POLL_SECONDS)  # somebody else is at it: theirs will do
         else:

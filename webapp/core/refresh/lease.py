@@ -54,9 +54,14 @@ def take_due(runtime: Runtime) -> Lease | None:
         return None
 
 
-def take_one(runtime: Runtime, credential_id: UUID) -> Lease | None:
-    """Lease this credential, due or not; None when somebody holds it or its Client is stopped."""
+def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = None) -> Lease | None:
+    """Lease this credential, due or not; None when somebody holds it or its Client is stopped.
+
+    `generation` is the one that is not wanted any more: None also when it was renewed since.
+    """
     free = Credential.lease.is_(None) | (Credential.refresh_at <= db_time())
+    if generation is not None:
+        free &= Credential.generation == generation
     with runtime.database.write() as session:
         lease = _candidate(session, (Credential.id == credential_id) & free, client_breaker.blocked(session))
         if lease is None or not client_breaker.enter(session, lease.client_key):

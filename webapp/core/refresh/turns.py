@@ -29,9 +29,12 @@ def sweep(runtime: Runtime, *, limit: int = 1000) -> int:
     return done
 
 
-def refresh_one(runtime: Runtime, credential_id: UUID) -> Outcome | None:
-    """Refresh this credential now, due or not; None when somebody else is at it or its Client is stopped."""
-    lease = leases.take_one(runtime, credential_id)
+def refresh_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = None) -> Outcome | None:
+    """Refresh this credential now, due or not; None when somebody else is at it or its Client is stopped.
+
+    With `generation`, only that one is renewed: whoever comes second takes what the first got.
+    """
+    lease = leases.take_one(runtime, credential_id, generation=generation)
     return None if lease is None else _refresh(runtime, lease)
 
 
