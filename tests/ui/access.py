@@ -19,6 +19,8 @@ class Row:
     admin_too: bool = True
     #: a form that its own page would send
     form: Mapping[str, Any] = field(default_factory=dict)
+    #: what variable parts of its address stand for, where the world's own will not do
+    things: Mapping[str, str] = field(default_factory=dict)
 
 
 PUBLIC, CONNECT, MEMBER, ADMIN = Row("public"), Row("connect"), Row("member"), Row("admin")
@@ -44,6 +46,8 @@ TABLE: dict[str, Row] = {
     "POST /connect/session/<link>": PUBLIC,
     # connecting
     "GET /connect": CONNECT,
+    "GET /connect/<provider>": Row("connect", things={"provider": "last9"}),
+    "POST /connect/<provider>": Row("connect", things={"provider": "last9"}),
     "POST /connect/<provider>/install": CONNECT,
     "POST /connect/<provider>/reconnect/<uuid:connection_id>": OWN_ONLY,
     "GET /install/<provider>/callback": PUBLIC,

@@ -53,7 +53,7 @@ def outcome(answer: TestResponse) -> str:
 
 def ask(world: World, client: FlaskClient, route: str) -> TestResponse:
     method, _, rule = route.partition(" ")
-    address = world.address(rule)
+    address = world.address(rule, TABLE[route].things)
     if method == "GET":
         return client.get(address, headers={"Sec-Fetch-Site": "same-origin"})
     assert method == "POST"

@@ -92,9 +92,10 @@ class World:
         data = {"csrf_token": self.token(), **(form or {})}
         return client.post(path, data=data, headers={"Sec-Fetch-Site": "same-origin"})
 
-    def address(self, rule: str) -> str:
+    def address(self, rule: str, things: Mapping[str, str] | None = None) -> str:
         """A real address for a route: `/connections/<uuid:connection_id>` of bob's connection."""
-        return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: self.things[match[1]], rule)
+        known = {**self.things, **(things or {})}
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: known[match[1]], rule)
 
     def _connect(self, session: Session, owner: UUID) -> None:
         connection = Connection(
