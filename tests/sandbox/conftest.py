@@ -24,27 +24,27 @@ def console(world: World) -> FlaskClient:
 
 @pytest.fixture
 def baselime(world: World) -> FlaskClient:
-    return world.vendor_apps()["baselime"].test_client()
+    return world.baselime.apps["baselime"].test_client()
 
 
 @pytest.fixture
 def events(world: World) -> FlaskClient:
-    return world.vendor_apps()["baselime_events"].test_client()
+    return world.baselime.apps["baselime_events"].test_client()
 
 
 @pytest.fixture
 def otel(world: World) -> FlaskClient:
-    return world.vendor_apps()["baselime_otel"].test_client()
+    return world.baselime.apps["baselime_otel"].test_client()
 
 
 @pytest.fixture
 def last9(world: World) -> FlaskClient:
-    return world.vendor_apps()["last9"].test_client()
+    return world.last9.app.test_client()
 
 
 @pytest.fixture
 def librato(world: World) -> FlaskClient:
-    return world.vendor_apps()["librato"].test_client()
+    return world.librato.app.test_client()
 
 
 @pytest.fixture

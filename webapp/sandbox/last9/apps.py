@@ -1,6 +1,7 @@
 """Last9 as one Flask app: the API, the timeline of change events, and the API Access page."""
 
 import re
+from functools import cached_property
 
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -33,16 +34,18 @@ class Last9:
     """The simulated Last9: one organization, its tokens and its change events."""
 
     def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self.tokens = Tokens(desk)
         self.samples = Samples()
-        self.app = self._new_app(desk)
 
     def reset(self) -> None:
         """Forget every token that was issued, and every change event."""
         self.tokens.forget()
         self.samples.forget()
 
-    def _new_app(self, desk: Desk) -> Flask:
+    @cached_property
+    def app(self) -> Flask:
+        desk = self._desk
         app = new_app("last9", desk)
         api.add_routes(app, desk, self.tokens, self.samples)
         self._add_pages(app)

@@ -1,5 +1,7 @@
 """Librato as one Flask app: the API, and pages of streams, measurements and API tokens."""
 
+from functools import cached_property
+
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
@@ -22,12 +24,12 @@ class Librato:
     """The simulated Librato: one account with its API tokens and what was sent to it."""
 
     def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self.tokens = ApiTokens()
         self.streams = Streams()
         self.measurements = Measurements()
         self.metrics = Metrics()
         self.shelves = {kind: Shelf() for kind in ("alerts", "services", "spaces", "charts")}
-        self.app = self._new_app(desk)
 
     def account(self) -> dict[str, object]:
         """Return the e-mail and a token of each role."""
@@ -43,7 +45,9 @@ class Librato:
         for shelf in self.shelves.values():
             shelf.forget()
 
-    def _new_app(self, desk: Desk) -> Flask:
+    @cached_property
+    def app(self) -> Flask:
+        desk = self._desk
         app = new_app("librato", desk)
         # Chosen: the sandbox is on loopback and takes plain http, which Librato refuses with 403.
         add_gate(app, self.tokens)
