@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from tests.fake_vendor import FakeVendor, listing
+from tests.waiting import wait_for
 from webapp.core import connections, credentials, destinations, environments
 from webapp.core.audit import HITCHPOST
-from webapp.core.environments import Diff
+from webapp.core.environments import Diff, keys
 from webapp.core.runtime import Runtime
 from webapp.errors import (
     AccessRefused,
@@ -292,14 +293,25 @@ def test_a_refused_key_is_looked_up_once_however_many_ask(
 
 
 def test_a_refused_key_without_another_one_is_final(
-    runtime: Runtime, vendor: FakeVendor, connection: Connection
+    runtime: Runtime, vendor: FakeVendor, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keys, "FRESH_SECONDS", 60.0)  # however slow this machine is
     stale(runtime, connection.id)
     before = vendor.counts["list"]
     where = environment(runtime, "acme/prod").id
     assert not environments.after_key_refused(runtime, where, 1)
     assert not environments.after_key_refused(runtime, where, 1)
     assert vendor.counts["list"] == before + 1
+
+
+def test_a_key_that_changed_after_the_last_list_is_found(
+    runtime: Runtime, vendor: FakeVendor, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "FRESH_SECONDS", 0.01)
+    where = environment(runtime, "acme/prod").id
+    assert not environments.after_key_refused(runtime, where, 1)
+    vendor.environments = listing("acme/prod", "acme/staging", "birch/prod", key="rotated")
+    wait_for(lambda: environments.after_key_refused(runtime, where, 1))
 
 
 def test_a_key_that_was_replaced_meanwhile_needs_no_list(
@@ -373,6 +385,6 @@ def test_a_disconnected_connection_has_no_list(runtime: Runtime, connection: Con
 
 def test_every_key_of_a_connection_is_sealed(runtime: Runtime, connection: Connection) -> None:
     with runtime.database.read() as session:
-        keys = session.scalars(select(Credential).where(Credential.kind == CredentialKind.INGEST_KEY)).all()
-    assert len(keys) == 3
-    assert all(key.sealed is not None and b"canary" not in key.sealed for key in keys)
+        found = session.scalars(select(Credential).where(Credential.kind == CredentialKind.INGEST_KEY)).all()
+    assert len(found) == 3
+    assert all(key.sealed is not None and b"canary" not in key.sealed for key in found)

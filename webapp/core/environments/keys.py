@@ -12,8 +12,8 @@ from webapp.core.runtime import Runtime
 from webapp.errors import HitchpostError
 from webapp.models import Connection, Credential, CredentialKind
 
-#: A list this fresh answers every destination whose key was refused meanwhile.
-FRESH_SECONDS = 60.0
+#: A list this fresh answers all destinations that were refused together; an older one may predate a new key.
+FRESH_SECONDS = 5.0
 
 
 def after_access_refused(runtime: Runtime, credential_id: UUID, generation: int) -> bool:

@@ -22,7 +22,6 @@ class Ending(StrEnum):
     UNANSWERED = "unanswered"
     DECLINED = "declined"
     CODE_REFUSED = "code_refused"
-    CODE_EXPIRED = "code_expired"
     CODE_SEEN = "code_seen"
     CLIENT_REFUSED = "client_refused"
     VENDOR_DOWN = "vendor_down"
@@ -76,12 +75,6 @@ _WORDS = {
         _NOTHING_KEPT,
         "Start again from here: {vendor} gives you a new code.",
     ),
-    Ending.CODE_EXPIRED: Words(
-        "The code ran out",
-        "{vendor} could not be reached for as long as the code it sent with you lived, about three minutes.",
-        _NOTHING_KEPT,
-        "Start again from here in a few minutes: {vendor} gives you a new code.",
-    ),
     Ending.CODE_SEEN: Words(
         "This code was used already",
         "The code in this address came here before, in another browser or session.",
@@ -96,7 +89,7 @@ _WORDS = {
     ),
     Ending.VENDOR_DOWN: Words(
         "{vendor} cannot be reached",
-        "Every try to trade the code failed before {vendor} took it, until the code ran out.",
+        "Every try to trade the code failed before {vendor} took it, until the code ran out after three minutes.",
         _NOTHING_KEPT,
         "Start again from here in a few minutes.",
     ),
