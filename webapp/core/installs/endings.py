@@ -89,7 +89,7 @@ _WORDS = {
     ),
     Ending.VENDOR_DOWN: Words(
         "{vendor} cannot be reached",
-        "Every try to trade the code failed before {vendor} took it, until the code ran out after three minutes.",
+        "Every try to trade the code failed before {vendor} took it, until its three minutes were over.",
         _NOTHING_KEPT,
         "Start again from here in a few minutes.",
     ),
