@@ -84,6 +84,7 @@ class Instance(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def kill(self, part: str) -> None: ...
+    def end(self, part: str) -> None: ...
     def mend(self) -> None: ...
 
 
@@ -110,6 +111,10 @@ class Embedded:
             self.program.kill()
         else:
             self.program.kill_children()
+
+    def end(self, part: str) -> None:
+        """Stop it in order, whatever the part: they are one program."""
+        self.stop()
 
     def mend(self) -> None:
         if self.program.ended():
@@ -158,6 +163,12 @@ class Separate:
         for name, program in self.programs.items():
             if part in {name, "all"}:
                 program.kill()
+
+    def end(self, part: str) -> None:
+        """Stop a part in order."""
+        for name, program in self.programs.items():
+            if part in {name, "all"} and not program.ended():
+                program.stop()
 
     def mend(self) -> None:
         for program in self.programs.values():

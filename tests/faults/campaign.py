@@ -3,8 +3,9 @@
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.request import urlopen
 
 from sqlalchemy import func, select
@@ -31,6 +32,8 @@ class Report:
     verdict: Verdict
     kills: Mapping[str, int]
     seconds: float
+    #: requests whose answer was lost, by the attempts on record
+    lost_answers: int
     #: statuses that no host app should ever see
     unexpected: tuple[int, ...]
 
@@ -44,8 +47,12 @@ class Campaign:
         self._runtime = runtime
         self._history = History()
 
-    def run(self, kills: int, seed: int) -> Report:
-        """Kill so often, at random moments, while events come in; then wait for what is due, and judge."""
+    def run(self, kills: int, seed: int, *, in_order: bool = False) -> Report:
+        """Kill so often, at random moments, while events come in; then wait for what is due, and judge.
+
+        With `in_order` parts are stopped by SIGTERM instead, and no answer may be lost.
+        """
+        hit = self._instance.end if in_order else self._instance.kill
         began = time.monotonic()
         chance = random.Random(seed)
         users = [seeding.connect(self._runtime, self._sandbox.urls["console"], f"u{n}") for n in range(USERS)]
@@ -58,7 +65,7 @@ class Campaign:
         done: dict[str, int] = {}
         for _ in range(kills):
             part = chance.choice(self._instance.parts)
-            self._kill(part, chance)
+            self._hit(partial(hit, part), chance)
             done[part] = done.get(part, 0) + 1
         for sender in senders:
             sender.end()
@@ -66,11 +73,17 @@ class Campaign:
             sender.join()
         verdict = self._judge(users)
         unexpected = tuple(status for sender in senders for status in sender.unexpected)
-        return Report(verdict=verdict, kills=done, seconds=time.monotonic() - began, unexpected=unexpected)
+        return Report(
+            verdict=verdict,
+            kills=done,
+            seconds=time.monotonic() - began,
+            lost_answers=sum(self._explained(users).values()),
+            unexpected=unexpected,
+        )
 
-    def _kill(self, part: str, chance: random.Random) -> None:
-        """Kill, mend after a moment, and let some events through before the next kill."""
-        self._instance.kill(part)
+    def _hit(self, hit: Callable[[], None], chance: random.Random) -> None:
+        """Hit, mend after a moment, and let some events through before the next time."""
+        hit()
         time.sleep(chance.uniform(0, 0.2))
         self._instance.mend()
         before = self._history.count

@@ -23,23 +23,25 @@ def vendor_settings(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def embedded(folder: Path, kills: int, seed: int) -> Report:
+def embedded(folder: Path, kills: int, seed: int, *, in_order: bool = False) -> Report:
     """A campaign against `hitchpost run` on SQLite."""
     url = f"sqlite:///{folder / 'hitchpost.db'}"
     with serve(port=0) as sandbox, instances.running(url, **vendor_settings(sandbox)) as runtime:
         instance = servers.Embedded(folder, url, **vendor_settings(sandbox))
         try:
-            return Campaign(instance, sandbox, runtime).run(kills, seed)
+            return Campaign(instance, sandbox, runtime).run(kills, seed, in_order=in_order)
         finally:
             instance.stop()
 
 
-def separate(folder: Path, database_url: str, broker_url: str, kills: int, seed: int) -> Report:
+def separate(
+    folder: Path, database_url: str, broker_url: str, kills: int, seed: int, *, in_order: bool = False
+) -> Report:
     """A campaign against the processes of the Procfile, on PostgreSQL and Redis."""
     with serve(port=0) as sandbox, instances.running(database_url, **vendor_settings(sandbox)) as runtime:
         instance = servers.Separate(folder, database_url, broker_url, **vendor_settings(sandbox))
         try:
-            return Campaign(instance, sandbox, runtime).run(kills, seed)
+            return Campaign(instance, sandbox, runtime).run(kills, seed, in_order=in_order)
         finally:
             instance.stop()
 
