@@ -6,9 +6,11 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
 
 from tests.api.conftest import World
+from webapp.api import connections
 from webapp.core import events
 from webapp.core.api_keys import Scope
 from webapp.errors import Overloaded, SealBroken
@@ -150,6 +152,17 @@ def test_a_busy_database_asks_to_send_again_later(world: World, monkeypatch: pyt
     answer = send(world, event())
     assert problem(answer) == (503, "/problems/overloaded")
     assert answer.headers["Retry-After"] == "4"
+
+
+def test_a_pool_without_a_free_connection_asks_to_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any, **__: Any) -> None:
+        raise PoolTimeout
+
+    monkeypatch.setattr(connections, "list_connections", busy)
+    answer = world.client.get("/api/v1/connections", headers=world.key())
+    assert problem(answer) == (503, "/problems/overloaded")
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("canary"), SealBroken("canary")])

@@ -16,7 +16,7 @@ from webapp.api import (
     pages,
 )
 from webapp.api.operations import Operation, serve
-from webapp.api.problems import Refusal, explain, explain_http, respond
+from webapp.api.refusals import Refusal, explain, explain_http, respond
 from webapp.errors import HitchpostError, Overloaded
 from webapp.lib.database import is_contention
 

@@ -4,7 +4,8 @@ import zlib
 
 from flask import request
 
-from webapp.api.problems import BAD_REQUEST, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, Refusal
+from webapp.api.problems import BAD_REQUEST, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE
+from webapp.api.refusals import Refusal
 
 #: Of a body, before and after decompression.
 MAX_BYTES = 6_000_000

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from flask import current_app, request
 
-from webapp.api.problems import FORBIDDEN, UNAUTHORIZED, Refusal
+from webapp.api.problems import FORBIDDEN, UNAUTHORIZED
+from webapp.api.refusals import Refusal
 from webapp.core import api_keys
 from webapp.core.api_keys import Scope
 from webapp.core.audit import Actor

@@ -16,8 +16,8 @@ from webapp.api.problems import (
     OVERLOADED,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
-    Refusal,
 )
+from webapp.api.refusals import Refusal
 from webapp.core import events
 from webapp.core.api_keys import Scope
 from webapp.core.events import EventForm

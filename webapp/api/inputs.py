@@ -7,7 +7,8 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from webapp.api.bodies import read_body
-from webapp.api.problems import UNSUPPORTED_MEDIA_TYPE, Refusal
+from webapp.api.problems import UNSUPPORTED_MEDIA_TYPE
+from webapp.api.refusals import Refusal
 from webapp.errors import Fault, Invalid
 from webapp.lib import strict_json
 

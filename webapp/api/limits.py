@@ -7,7 +7,8 @@ import threading
 import time
 from math import ceil
 
-from webapp.api.problems import TOO_MANY_REQUESTS, Refusal
+from webapp.api.problems import TOO_MANY_REQUESTS
+from webapp.api.refusals import Refusal
 
 #: Requests a second that a key may make for long, and how many at once after a pause.
 RATE, BURST = 50.0, 200.0

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from webapp.api.callers import authorize, runtime
-from webapp.api.problems import Refusal, respond
+from webapp.api.refusals import Refusal, respond
 from webapp.core.api_keys import Scope
 from webapp.core.queries.health import Health, read_health
 from webapp.core.queries.totals import Totals, read_totals

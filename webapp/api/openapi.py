@@ -10,7 +10,8 @@ from pydantic.json_schema import models_json_schema
 
 from webapp.api.event_schemas import SCHEMAS
 from webapp.api.operations import Operation
-from webapp.api.problems import MEDIA_TYPE, Problem
+from webapp.api.problems import Problem
+from webapp.api.refusals import MEDIA_TYPE
 
 _REF = "#/components/schemas/{model}"
 _PATH_PART = re.compile(r"<(?:(\w+):)?(\w+)>")

@@ -1,0 +1,116 @@
+"""Refusals: how a request that is not carried out is answered, as RFC 9457 asks for it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from flask import Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from webapp import errors
+from webapp.api.problems import (
+    BAD_REQUEST,
+    CONFLICT,
+    FORBIDDEN,
+    IDENTITY_CONFLICT,
+    INTERNAL,
+    INVALID,
+    INVALID_EVENTS,
+    NOT_FOUND,
+    OVERLOADED,
+    PROBLEMS,
+    VENDOR,
+    Problem,
+)
+from webapp.lib.ids import uuid7
+
+MEDIA_TYPE = "application/problem+json"
+
+_BY_STATUS = {
+    problem.status: problem for problem in PROBLEMS if problem not in {IDENTITY_CONFLICT, INVALID_EVENTS}
+}
+
+
+class Refusal(Exception):
+    """Ends a request with `problem`; raised by this interface only, never by the core."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str,
+        *,
+        faults: Sequence[errors.Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+
+
+def respond(
+    problem: Problem,
+    detail: str,
+    *,
+    faults: Sequence[errors.Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer that states `problem` (RFC 9457 §3.1), with each fault under `errors`."""
+    body: dict[str, object] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "instance": f"urn:uuid:{request_id()}",
+    }
+    if faults:
+        body["errors"] = [{"pointer": fault.where, "detail": fault.what} for fault in faults]
+    return Response(
+        json.dumps(body, ensure_ascii=False), problem.status, dict(headers or {}), content_type=MEDIA_TYPE
+    )
+
+
+def request_id() -> str:
+    """This request's id: the one that its log lines carry, or a new one."""
+    known = g.get("request_id")
+    if known is None:
+        known = g.request_id = str(uuid7())
+    return str(known)
+
+
+def explain(error: errors.HitchpostError) -> Response:
+    """The one place where the interface maps our tree of errors."""
+    headers = {}
+    match error:
+        case errors.Overloaded():
+            problem, headers = OVERLOADED, {"Retry-After": str(max(1, ceil(error.retry_after)))}
+        case errors.NotFound():
+            problem = NOT_FOUND
+        case errors.IdentityConflict():
+            return respond(IDENTITY_CONFLICT, str(error), faults=error.faults)
+        case errors.Conflict():
+            problem = CONFLICT
+        case errors.Forbidden():
+            problem = FORBIDDEN
+        case errors.Invalid():
+            return respond(INVALID, str(error), faults=[_placed(fault) for fault in error.faults])
+        case errors.VendorError():
+            problem = VENDOR
+        case _:
+            raise error  # a fault of ours: Flask logs it, and answers 500 by `explain_http`
+    return respond(problem, str(error), headers=headers)
+
+
+def _placed(fault: errors.Fault) -> errors.Fault:
+    """The core names the fields of a form; here they are members of a body, or parameters of a query."""
+    in_body = request.method != "GET" and fault.where and not fault.where.startswith("/")
+    return errors.Fault(f"/{fault.where}", fault.what) if in_body else fault
+
+
+def explain_http(error: HTTPException) -> Response:
+    """A refusal of the web framework's own, in our form."""
+    status = error.code or 500
+    problem = _BY_STATUS.get(status, BAD_REQUEST if status < 500 else INTERNAL)
+    headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
+    return respond(problem, problem.meaning.partition(". ")[0].removesuffix(".") + ".", headers=headers)
