@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from webapp.settings import Settings
 
 #: Every kind of destination, by name: what a provider takes does not depend on settings.
-KINDS: Mapping[str, DestinationKind] = {kind.name: kind for kind in Baselime.kinds}
+KINDS: Mapping[str, DestinationKind] = {
+    kind.name: kind for provider in (Baselime, Last9, Librato) for kind in provider.kinds
+}
 
 
 def make_providers(settings: "Settings") -> "Mapping[str, Provider]":
