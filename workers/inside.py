@@ -7,7 +7,7 @@ import celery.worker.state
 from celery.beat import EmbeddedService
 from celery.worker import WorkController
 
-from webapp.core.runtime import Runtime
+from webapp.core.runtime import Bell, Runtime
 from webapp.lib import logs
 from workers import parts
 from workers.app import app, use
@@ -47,8 +47,9 @@ class CrewInside:
 
     def stop(self) -> None:
         """Let the tasks under way end, for 25 s at most; what is queued is found in the database again."""
-        self._beat.stop()
         vars(celery.worker.state)["should_stop"] = 0  # how Celery is asked from another thread
+        self._runtime.wake(Bell.ENVIRONMENTS)  # it looks when something comes in, or else after 2 s
+        self._beat.stop()
         self._thread.join(_FINISH_SECONDS)
         vars(celery.worker.state)["should_stop"] = None
 
