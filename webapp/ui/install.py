@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.core import installs
@@ -66,7 +66,9 @@ def show(install_id: UUID) -> Response | str:
     if page.state == "confirmed" and page.connection_id is not None and page.signed_in:
         return redirect(url_for("connections.show", connection_id=page.connection_id), 303)
     if page.ending is not None:
-        return _ending_page(page.provider, page.ending, page)
+        response = make_response(_ending_page(page.provider, page.ending, page))
+        forget_candidate(response, install_id)
+        return response
     return _page(page)
 
 
