@@ -1,4 +1,4 @@
-"""The web process for gunicorn, `webapp.wsgi:app`: made on first use, its workers elsewhere behind a broker."""
+"""The web process for gunicorn, `webapp.wsgi:app`: made on first use; its workers stand behind a broker."""
 
 import sys
 from typing import TYPE_CHECKING

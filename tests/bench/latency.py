@@ -1,4 +1,4 @@
-"""`python -m tests.bench.latency`: from the answer 202 to the arrival at the vendor, with nothing else to do."""
+"""`python -m tests.bench.latency`: from the answer 202 to the arrival at the vendor, while nothing else waits."""
 
 import http.client
 import json
