@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -11,14 +11,17 @@ from webapp.core import connections
 from webapp.core.delivery import telling
 from webapp.core.delivery.aiming import Aim
 from webapp.core.delivery.policy import wait_seconds
-from webapp.core.delivery.sending import Answer, send
+from webapp.core.delivery.sending import Answer, look, send
 from webapp.core.delivery.tally import Tally
 from webapp.core.runtime import Runtime
 from webapp.core.streams.leases import LEASE_SECONDS, Lease, renew
 from webapp.core.streams.settling import Next, settle
 from webapp.lib.database import db_time, is_contention
+from webapp.lib.http import Http
 from webapp.models import Hold
 from webapp.providers.base import OutgoingEvent
+
+A = TypeVar("A")
 
 TURN_SECONDS, TURN_BATCHES = 1.0, 5
 #: Failures in a row that make a connection look degraded: fewer are the weather.
@@ -37,6 +40,12 @@ class Holder:
         self.tally = Tally(lease.cursor_seq)
         self.kept = True
         self.requests = 0
+        #: the next events may have been taken by a request whose answer was lost
+        self._unsure = lease.unsure
+        self.begin()
+
+    def begin(self) -> None:
+        """The turn begins now, with all its time: again after replays, or the stream might never have one."""
         self._batches = 0
         self._end = time.monotonic() + TURN_SECONDS
 
@@ -51,12 +60,20 @@ class Holder:
         return self.tally.delivered > 0 or self.lease.witness == self.aim.witness
 
     def send(self, events: Sequence[OutgoingEvent]) -> Answer:
-        """Send a prefix of `events`, under a lease that outlives the call."""
-        if not self.lease.is_fresh:
-            self.renew()
-        answer = send(self.runtime.http, self.aim, events)
+        """Send a prefix of `events`, under a lease that outlives the call; in doubt, look first."""
+        answer = self._call(look, events) if self._unsure else None
+        if answer is None:
+            self._unsure = False
+            answer = self._call(send, events)
         self.requests += answer.asked
         return answer
+
+    def _call(
+        self, how: Callable[[Http, Aim, Sequence[OutgoingEvent]], A], events: Sequence[OutgoingEvent]
+    ) -> A:
+        if not self.lease.is_fresh:
+            self.renew()
+        return how(self.runtime.http, self.aim, events)
 
     def renew(self, seconds: float = LEASE_SECONDS) -> None:
         """Keep the lease for so long from now on."""
@@ -74,7 +91,10 @@ class Holder:
         counts: bool = True,
     ) -> None:
         """Settle the tally. `also` runs in the same transaction; `counts`: it is a batch of this turn."""
-        settlement = self.tally.settlement(next_, changes or {}, self.aim.witness, wait, hold)
+        # Doubt outlasts what was found until something is not; at the stream's head nothing is left of it.
+        doubt = {"unsure": True} if self._unsure and next_ is not Next.REST else {}
+        changed = {**doubt, **(changes or {})}
+        settlement = self.tally.settlement(next_, changed, self.aim.witness, wait, hold)
         self.tally = Tally(self.tally.to_seq)
         mended = "witness" in settlement.changes and self.lease.reason is not None
 

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webapp.core.delivery.aiming import Aim
 from webapp.core.streams.attempts import Run
 from webapp.errors import VendorRateLimited, VendorUnavailable
 from webapp.lib import clock
-from webapp.lib.http import Http
+from webapp.lib.http import Http, Response
 from webapp.models import AttemptOutcome
-from webapp.providers.base import OutgoingEvent, Reading, Setback
+from webapp.providers.base import OutgoingEvent, Reading, Rechecks, Setback
+
+_NO_USE = (Setback.REFUSED, Setback.TOO_LARGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class Answer:
     asked: bool = True
     #: the request may have arrived and its answer is lost: what it carried may have been taken
     lost: bool = False
+    #: nothing was sent: the vendor was looked at, and has these events from a request whose answer was lost
+    found: bool = False
     started_at: datetime
     milliseconds: int = 0
 
@@ -44,10 +48,15 @@ class Answer:
             outcome=outcome,
             status=self.status,
             milliseconds=self.milliseconds,
-            words="" if outcome is AttemptOutcome.DELIVERED else self.reading.words,
+            words=self._words(outcome),
             started_at=self.started_at,
             ended_at=clock.now(),
         )
+
+    def _words(self, outcome: AttemptOutcome) -> str:
+        if self.found:
+            return "was there already, though the answer was lost: not sent again"
+        return "" if outcome is AttemptOutcome.DELIVERED else self.reading.words
 
 
 def send(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer:
@@ -73,6 +82,45 @@ def send(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer:
         started_at=started_at,
         milliseconds=round((time.monotonic() - start) * 1000),
     )
+
+
+def look(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer | None:
+    """Ask whether the first of `events` arrived although the answer was lost. None: send them.
+
+    An answer that settles events found them; one with a setback is no reason to send anything.
+    """
+    provider: object = aim.provider
+    question = provider.recheck(events, aim.target) if isinstance(provider, Rechecks) else None
+    if question is None:
+        return None
+    assert isinstance(provider, Rechecks)  # noqa: S101 - it made the question
+    started_at, start = clock.now(), time.monotonic()
+    status: int | None = None
+    try:
+        response = http.send(question)
+    except VendorUnavailable as error:
+        taken, reading, status = None, _unread(error), error.status
+    else:
+        taken, status = provider.already_taken(response, events, aim.target), response.status
+        reading = _unseen(aim, response, events) if taken is None else Reading(settled=taken)
+    # A vendor that refuses the question would never answer it: better twice than never.
+    if taken == 0 or reading.setback in _NO_USE:
+        return None
+    return Answer(
+        events=events[: taken or 1],
+        reading=reading,
+        status=status,
+        found=taken is not None,
+        started_at=started_at,
+        milliseconds=round((time.monotonic() - start) * 1000),
+    )
+
+
+def _unseen(aim: Aim, response: Response, events: Sequence[OutgoingEvent]) -> Reading:
+    """The answer to a question that does not tell: never that anything is settled."""
+    reading = aim.provider.read(response, events[:1], aim.target)
+    words = reading.words or "what is there already cannot be seen"
+    return replace(reading, settled=0, rejected={}, setback=reading.setback or Setback.TRANSIENT, words=words)
 
 
 def _unread(error: VendorUnavailable) -> Reading:

@@ -41,7 +41,8 @@ def rewind(
     destination.exempt_seq = max(destination.exempt_seq, destination.cursor_seq)
     destination.rewound += again
     destination.cursor_seq = first - 1
-    destination.unsure = destination.unsure or destination.lease_token is not None
+    # What is sent again on purpose is not to be found and passed over.
+    destination.unsure = False
     destination.lease_token = None
     if destination.hold is None:
         destination.due_at = stream.now

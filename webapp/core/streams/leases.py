@@ -43,6 +43,8 @@ class Lease:
     batch_limit: int | None
     witness: str | None
     reason: str | None
+    #: what is next may have been taken already
+    unsure: bool
     #: the database's clock when it was leased, and this process's
     taken_at: datetime
     renewed: float
@@ -137,6 +139,7 @@ def _lease(row: Row[Any], start: float) -> Lease:
         batch_limit=row.batch_limit,
         witness=row.witness,
         reason=row.reason,
+        unsure=row.unsure,
         taken_at=row.taken_at,
         renewed=start,
     )
