@@ -1,4 +1,4 @@
-"""`python -m tests.bench.latency`: from the answer 202 to the arrival at the vendor, while nothing else waits."""
+"""`python -m tests.bench.latency`: from the answer 202 to the arrival at the vendor, while idle."""
 
 import http.client
 import json

@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 import stat
 import sys
 from collections.abc import Callable
@@ -145,3 +146,12 @@ def test_send_names_data_that_is_not_json(call: Call) -> None:
     told = call("send", "u_1", "deployment", "{nonsense", "--key", "hp_x_y", "--url", "http://127.0.0.1:9")
     assert told.returncode == 1
     assert "not JSON" in told.stderr
+
+
+def test_the_sandbox_says_which_ports_are_taken(call: Call) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        told = call("sandbox", "--port", str(taken.getsockname()[1]))
+    assert told.returncode == 1
+    assert "The sandbox cannot listen on ports" in told.stderr

@@ -7,6 +7,7 @@ import threading
 
 import click
 
+from webapp.errors import HitchpostError
 from webapp.sandbox import serve
 
 PORT = 8100
@@ -27,7 +28,12 @@ def sandbox(port: int, redirect_url: str, *, until_stdin_closes: bool) -> None:
     They listen on PORT and the five ports after it, until Ctrl-C.
     Its console, on PORT, explains its control API. What it keeps, it keeps in memory.
     """
-    running = serve(port=port, redirect_url=redirect_url)
+    try:
+        running = serve(port=port, redirect_url=redirect_url)
+    except OSError as error:
+        ports = f"ports {port} to {port + 5}" if port else "six free ports"
+        message = f"The sandbox cannot listen on {ports}: {error.strerror or error}."
+        raise HitchpostError(message) from None
     signal.signal(signal.SIGTERM, _end)
     if until_stdin_closes:
         threading.Thread(target=_watch_stdin, daemon=True).start()
