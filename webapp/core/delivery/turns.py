@@ -54,6 +54,7 @@ class Turn:
         """Replay what is queued, then read the stream on until the turn is over or nothing waits."""
         if self._holder.lease.queued:
             replay(self._holder, self._find_key)
+            self._holder.begin()
         while self._holder.kept:
             page = self._read()
             if page is not None:
