@@ -36,6 +36,7 @@ from webapp.ui import (
     home,
     install,
     invite,
+    notices,
     people,
     sign_in,
 )
@@ -49,6 +50,7 @@ PAGES = (
     connect,
     install,
     connections,
+    notices,
     connection_acts,
     forward,
     destinations,

@@ -58,6 +58,7 @@ TABLE: dict[str, Row] = {
     "POST /install/<uuid:install_id>/prove": OWN_ONLY,
     "POST /install/<uuid:install_id>/check": OWN_ONLY,
     # connections and what hangs on them
+    "POST /notices/<uuid:notice_id>/away": OWN_ONLY,
     "GET /connections": CONNECT,
     "GET /connections/<uuid:connection_id>": OWNED,
     "GET /connections/<uuid:connection_id>/disconnect": OWNED,

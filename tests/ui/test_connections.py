@@ -59,6 +59,13 @@ def test_the_list_and_the_page_show_ages_and_fingerprints_and_no_secret(
         assert canary not in page
 
 
+def test_a_notice_stands_above_the_list_until_its_reader_puts_it_away(world: World, bob: FlaskClient) -> None:
+    assert "Bob was told something." in text_of(bob, "/connections")
+    assert "Bob was told something." not in text_of(world.client("dan"), "/connections")
+    assert act(world, bob, "/notices/<notice_id>/away") == 303
+    assert "Bob was told something." not in text_of(bob, "/connections")
+
+
 def test_the_curl_line_names_the_user_as_the_api_knows_them(world: World, bob: FlaskClient) -> None:
     page = bob.get(address(world, "/connections/<connection_id>")).text
     assert str(world.users["bob"]) in page

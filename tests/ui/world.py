@@ -35,6 +35,7 @@ from webapp.models import (
     Install,
     InstallState,
     LinkKind,
+    Notice,
     Role,
     SessionKind,
     Stream,
@@ -154,7 +155,12 @@ class World:
         )
         session.add(install)
         key_row, _ = api_keys.create(session, HITCHPOST, "ci", [Scope.EVENTS_WRITE])
+        notice = Notice(
+            id=uuid7(), dedupe_key="told", user_id=owner, kind="test", text="Bob was told something."
+        )
+        session.add(notice)
         self.things |= {
+            "notice_id": str(notice.id),
             "connection_id": str(connection.id),
             "environment_id": str(environment.id),
             "destination_id": str(destination.id),

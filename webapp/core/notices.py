@@ -7,6 +7,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.core import audit
+from webapp.errors import NotFound
+from webapp.lib import clock
 from webapp.lib.ids import uuid7
 from webapp.models import Notice
 
@@ -53,3 +55,11 @@ def tell(
             detail=f"{to_whom}: {text}",
         )
     return True
+
+
+def put_away(session: Session, notice_id: UUID, user_id: UUID, *, is_admin: bool) -> None:
+    """Its reader is done with it: whom it is for, or any admin. Raises NotFound for everybody else."""
+    notice = session.get(Notice, notice_id)
+    if notice is None or (notice.user_id != user_id if notice.user_id else not is_admin):
+        raise NotFound
+    notice.read_at = notice.read_at or clock.now()

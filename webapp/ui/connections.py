@@ -16,6 +16,7 @@ from webapp.core.queries.connections import (
     count_connections,
     list_connections,
 )
+from webapp.core.queries.health import list_notices
 from webapp.core.queries.timeline import list_timeline
 from webapp.ui._lists import after, chosen, owner_of, provider_titles, words
 from webapp.ui._session import connect_page, runtime, viewer
@@ -44,12 +45,14 @@ def index() -> str:
         page = list_connections(session, query)
         total = count_connections(session, query)
         states = count_by_state(session, query.owner_id)
+        told = list_notices(session, user_id=viewer().user.id, admins=viewer().is_admin)
     return render_template(
         "connections/index.html",
         query=query,
         page=page,
         total=total,
         states=states,
+        notices=told,
         titles=titles,
         sorts=ConnectionSort,
         known_states=ConnectionState,

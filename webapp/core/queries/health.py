@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.core.queries.connections import count_by_state
@@ -106,13 +106,14 @@ def read_health(session: Session) -> Health:
 
 
 def list_notices(
-    session: Session, *, user_id: UUID | None = None, everybody: bool = False
+    session: Session, *, user_id: UUID | None = None, admins: bool = False, everybody: bool = False
 ) -> tuple[NoticeRow, ...]:
-    """Unread notices, newest first: of one user, of the admins (`user_id` None), or of everybody."""
+    """Unread notices, newest first: one user's, and with `admins` those for all admins; or everybody's."""
     reader = func.coalesce(User.email, User.external_id)
     chosen = select(Notice, reader).outerjoin(User, User.id == Notice.user_id).where(Notice.read_at.is_(None))
     if not everybody:
-        chosen = chosen.where(Notice.user_id.is_(None) if user_id is None else Notice.user_id == user_id)
+        own = Notice.user_id == user_id
+        chosen = chosen.where(or_(own, Notice.user_id.is_(None)) if admins else own)
     found = session.execute(chosen.order_by(Notice.id.desc()).limit(_NOTICES))
     return tuple(
         NoticeRow(
