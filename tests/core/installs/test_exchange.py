@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.fake_vendor import FakeVendor
 from webapp.core import installs
 from webapp.core.installs import Browser, Ending, Received
+from webapp.core.installs.exchange import advance
 from webapp.core.runtime import Runtime
 from webapp.errors import (
     AccessRefused,
@@ -134,6 +135,16 @@ def test_a_vendor_that_stays_down_ends_it_when_the_code_is_dead(
         Ending.VENDOR_DOWN,
         None,
     )
+    assert vendor.counts["exchange"] == 1
+
+
+def test_a_code_past_its_life_is_not_sent_even_before_it_is_swept(
+    runtime: Runtime, vendor: FakeVendor, ada: UserSession, come_back: Callable[..., Received]
+) -> None:
+    vendor.exchange_faults = [NO_CONNECTION]
+    received = come_back("code-0001", ada)
+    make_older(runtime, received.install_id, 171)
+    advance(runtime, received.install_id)
     assert vendor.counts["exchange"] == 1
 
 

@@ -1,6 +1,7 @@
 """One refresh at a time for each credential, however many want one, and late settlers change nothing."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,10 +10,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
-from tests.fake_vendor import FakeVendor
+from tests.fake_vendor import CLIENT_KEY, FakeVendor
 from webapp.core import connections, credentials, refresh
 from webapp.core.audit import HITCHPOST
-from webapp.core.refresh import Outcome
+from webapp.core.refresh import Outcome, client_breaker
+from webapp.core.refresh.lease import LEASE_SECONDS
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict, GrantRefused, VendorUnavailable
 from webapp.lib import clock
@@ -195,6 +197,20 @@ def test_a_dead_token_that_cannot_be_renewed_is_not_handed_out(  # noqa: PLR0917
     vendor.refresh_faults = [fault]
     with pytest.raises(error):
         refresh.fresh_access(runtime, made.connection_id)
+
+
+def test_nobody_waits_for_a_client_that_is_stopped(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, age: Callable[..., None]
+) -> None:
+    made = grant_of("one")
+    age(made.id, 86_401)
+    with runtime.database.write() as session:
+        client_breaker.trip(session, CLIENT_KEY, "Unknown client", seconds=600.0)
+    began = time.monotonic()
+    with pytest.raises(VendorUnavailable):
+        refresh.fresh_access(runtime, made.connection_id)
+    assert time.monotonic() - began < LEASE_SECONDS / 2
+    assert not vendor.counts["refresh"]
 
 
 def test_short_lives_do_not_make_every_look_a_refresh(
