@@ -27,6 +27,7 @@ from webapp.providers.base import (
     Provider,
     Reading,
     Receives,
+    Rechecks,
     Refreshes,
     Revokes,
     Setback,
@@ -121,9 +122,13 @@ class ProviderContract(ABC):
         assert isinstance(provider, Installs) != isinstance(provider, Connects)
 
     def test_it_can_do_what_the_core_asks_of_every_provider(self, provider: Any) -> None:
-        assert isinstance(provider, ListsEnvironments)
-        assert isinstance(provider, Receives)
+        abilities: object = provider
+        assert isinstance(abilities, ListsEnvironments)
+        assert isinstance(abilities, Receives)
         assert provider.kinds
+        assert provider.lists_with[0] in {"grant", "api_token"}
+        assert {kind.name.partition(".")[0] for kind in provider.kinds} == {provider.name}
+        assert {kind.credential_kind for kind in provider.kinds} <= {"ingest_key", "grant", "api_token"}
 
     def test_no_secret_field_of_a_form_has_a_default(self, provider: Any) -> None:
         fields = [
@@ -152,7 +157,8 @@ class ProviderContract(ABC):
     def test_a_grant_is_refreshed_and_its_refresh_token_stays_good(
         self, provider: Any, connected: Connected
     ) -> None:
-        if not isinstance(provider, Refreshes):
+        abilities: object = provider
+        if not isinstance(abilities, Refreshes):
             assert "refresh_token" not in connected.secrets
             return
         refresh_token = connected.secrets["refresh_token"]
@@ -209,6 +215,20 @@ class ProviderContract(ABC):
                 sent, events = events[: encoded.count], events[encoded.count :]
                 reading = provider.read(self.http.send(encoded.request), sent, target)
                 assert (reading.settled, reading.setback, dict(reading.rejected)) == (len(sent), None, {})
+
+    def test_what_was_taken_is_found_again_and_what_was_not_is_not(
+        self, provider: Any, connected: Connected
+    ) -> None:
+        abilities: object = provider
+        if not isinstance(abilities, Rechecks):
+            return
+        for target in self.targets(provider, connected):
+            one = [event(random.randint(1_000, 1_000_000), kind=f"recheck-{random.random()}")]
+            question = provider.recheck(one, target)
+            if question is not None:
+                assert provider.already_taken(self.http.send(question), one, target) == 0
+                self.http.send(provider.encode(one, target).request)
+                assert provider.already_taken(self.http.send(question), one, target) == 1
 
     def test_every_documented_answer_has_its_meaning(self, provider: Any, connected: Connected) -> None:
         target = self.targets(provider, connected)[0]
