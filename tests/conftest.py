@@ -5,10 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.services import chromium, postgres, redis
+
+# What is asked is whether an answer is right; how long it takes depends on what else the machine is doing.
+hypothesis.settings.register_profile(
+    "hitchpost", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("hitchpost")
 
 
 def pytest_configure() -> None:
