@@ -23,7 +23,7 @@ def held(session: Session, lease: Lease, hold: Hold, reason: str) -> None:
     record(session, HITCHPOST, Act.DESTINATION_HELD, thing, connection_id=connection.id, detail=detail)
     notices.tell(
         session,
-        dedupe_key=f"held:{lease.token}",
+        dedupe_key=f"held:{lease.lease_token}",
         kind=f"destination.{hold.value}",
         text=f"{connection.label}: {lease.kind} stands still. {reason} "
         f"Nothing is lost: its events wait here. {_TODO.get(hold, '')}".strip(),

@@ -149,10 +149,10 @@ def _list_with_grant(
 
 def _api_token(runtime: Runtime, lease: _Lease, scope: str) -> Mapping[str, Secret]:
     with runtime.database.read() as session:
-        token = credentials.find(session, lease.connection_id, CredentialKind.API_TOKEN, scope=scope)
-    if token is None or token.sealed is None:
+        api_token = credentials.find(session, lease.connection_id, CredentialKind.API_TOKEN, scope=scope)
+    if api_token is None or api_token.sealed is None:
         raise Conflict("this connection has no API token")
-    return credentials.open_parts(runtime.vault, token)
+    return credentials.open_parts(runtime.vault, api_token)
 
 
 def _settle(runtime: Runtime, lease: _Lease, listings: tuple[EnvironmentListing, ...]) -> Diff:

@@ -35,7 +35,7 @@ class Lease:
     kind: str
     settings: dict[str, Any]
     settings_version: int
-    token: UUID
+    lease_token: UUID
     cursor_seq: int
     queued: int
     failures: int
@@ -80,11 +80,11 @@ def lease_next(session: Session, owner: str) -> Lease | None:
     found = session.execute(chosen).one_or_none()
     if found is None:
         return None
-    token, stolen, start = uuid4(), found.lease_token is not None, time.monotonic()
+    lease_token, stolen, start = uuid4(), found.lease_token is not None, time.monotonic()
     taken = (
         update(Destination)
         .where(Destination.id == found.id)
-        .values(due_at=db_time(LEASE_SECONDS), lease_token=token, lease_owner=owner)
+        .values(due_at=db_time(LEASE_SECONDS), lease_token=lease_token, lease_owner=owner)
         .returning(Destination.__table__, db_time().label("taken_at"))
     )
     if stolen:
@@ -100,7 +100,7 @@ def renew(session: Session, lease: Lease, *, seconds: float = LEASE_SECONDS) -> 
     start = time.monotonic()
     renewed = (
         update(Destination)
-        .where(Destination.id == lease.destination_id, Destination.lease_token == lease.token)
+        .where(Destination.id == lease.destination_id, Destination.lease_token == lease.lease_token)
         .values(due_at=unless_held(db_time(seconds)))
     )
     if session.connection().execute(renewed).rowcount == 0:
@@ -131,7 +131,7 @@ def _lease(row: Row[Any], start: float) -> Lease:
         kind=row.kind,
         settings=row.settings,
         settings_version=row.settings_version,
-        token=row.lease_token,
+        lease_token=row.lease_token,
         cursor_seq=row.cursor_seq,
         queued=row.queued,
         failures=row.failures,

@@ -109,7 +109,7 @@ def _move(lease: Lease, settlement: Settlement, now: Next) -> Any:
         update(Destination)
         .where(
             Destination.id == lease.destination_id,
-            Destination.lease_token == lease.token,
+            Destination.lease_token == lease.lease_token,
             Destination.cursor_seq == lease.cursor_seq,
         )
         .values(values)
@@ -121,7 +121,7 @@ def _clock(lease: Lease, settlement: Settlement, now: Next) -> dict[str, Any]:
     match now:
         case Next.GO_ON:
             # A hold that came meanwhile ends the lease here.
-            kept = case((Destination.hold.is_(None), lease.token), else_=null())
+            kept = case((Destination.hold.is_(None), lease.lease_token), else_=null())
             return {"due_at": unless_held(db_time(LEASE_SECONDS)), "lease_token": kept}
         case Next.REST:
             due = case((Destination.queued > 0, db_time()), else_=null())
