@@ -86,7 +86,8 @@ def test_all_of_it_works_without_scripts(new_context: Contexts, site: Site) -> N
 
 def test_the_keyboard_alone_is_enough(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/sign-in")
-    page.keyboard.type("bob@example.org")  # the first field has the focus already
+    expect(page.get_by_label("E-mail")).to_be_focused()
+    page.keyboard.type("bob@example.org")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
