@@ -164,7 +164,7 @@ def test_a_page_at_ten_thousand_connections_costs_what_it_costs_at_a_hundred(dat
     for sort in (ConnectionSort.NEWEST, ConnectionSort.ACCOUNT, ConnectionSort.OWNER, ConnectionSort.STATE):
         assert timed[10_000][sort] <= max(3 * timed[100][sort], 0.03), (sort, timed)
     # Sorts by what is computed look at every row: still a blink.
-    assert max(timed[10_000].values()) < 0.5, timed
+    assert max(timed[10_000].values()) < 1.0, timed
 
 
 def fastest_page(database: Database, sort: ConnectionSort) -> float:
