@@ -1,6 +1,7 @@
 """Whole instances as real processes that a test may kill: `hitchpost run`, or those of the Procfile."""
 
 import os
+import random
 import shlex
 import signal
 import socket
@@ -58,6 +59,11 @@ class Program:
         for child in children_of(self.pid):
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
+
+    def interrupt(self) -> int:
+        """Ctrl-C, as a terminal sends it: to every process of the group at once; its status."""
+        os.killpg(self.pid, signal.SIGINT)
+        return self.stop(signal.SIGINT)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it as asked, and give back its status."""
@@ -179,8 +185,9 @@ class Separate:
 def free_six() -> int:
     """The first of six ports in a row that nobody listens on, as the sandbox needs."""
     while True:
-        first = processes.free_port()
-        if first + 6 < 65536 and not any(is_taken(port) for port in range(first, first + 6)):
+        # Below the range from which the system gives every outgoing connection a port.
+        first = random.SystemRandom().randrange(20_000, 30_000, 10)
+        if not any(is_taken(port) for port in range(first, first + 6)):
             return first
 
 

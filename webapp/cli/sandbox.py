@@ -31,8 +31,7 @@ def sandbox(port: int, redirect_url: str, *, until_stdin_closes: bool) -> None:
     try:
         running = serve(port=port, redirect_url=redirect_url)
     except OSError as error:
-        ports = f"ports {port} to {port + 5}" if port else "six free ports"
-        message = f"The sandbox cannot listen on {ports}: {error.strerror or error}."
+        message = f"The sandbox cannot listen: {error.strerror or error}"
         raise HitchpostError(message) from None
     signal.signal(signal.SIGTERM, _end)
     if until_stdin_closes:

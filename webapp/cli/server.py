@@ -1,5 +1,6 @@
 """gunicorn with one process of sixteen threads, and in it the worker and beat over memory://."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def _begin(self, worker: Any) -> None:
         assert self._runtime is not None  # noqa: S101 - gunicorn loads before it calls this
+        # Ctrl-C reaches gunicorn's parent and this process at once, and then comes the parent's SIGQUIT: with
+        # gunicorn's handlers each cuts off what is under way. The parent alone decides; to end is to finish.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGQUIT, worker.handle_exit)
         crew = CrewInside(self._runtime)
         crew.start()
         self._crew = crew  # only now is there anything to stop
