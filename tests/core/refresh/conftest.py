@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.fake_vendor import CLIENT_KEY
 from webapp.core import credentials, users
@@ -18,36 +19,42 @@ Age = Callable[..., None]
 
 
 @pytest.fixture
-def grant_of(runtime: Runtime) -> Callable[[str], Credential]:
-    """Call it with a name for a connection of that user with a grant that is due."""
+def grants_of(runtime: Runtime) -> Callable[..., list[Credential]]:
+    """Call it with names for a connection of each such user with a grant that is due."""
 
-    def make(name: str) -> Credential:
+    def make(*names: str) -> list[Credential]:
         with runtime.database.write() as session:
-            connection = Connection(
-                id=uuid7(),
-                user_id=users.ensure_external(session, f"user-{name}").id,
-                provider="baselime",
-                client_key=CLIENT_KEY,
-                label=name,
-                state=ConnectionState.ACTIVE,
-            )
-            session.add(connection)
-            session.flush()
-            credential = credentials.add(
-                session,
-                runtime.vault,
-                connection.id,
-                CredentialKind.GRANT,
-                {
-                    "access_token": Secret(f"access-canary-{name}"),
-                    "refresh_token": Secret(f"refresh-canary-{name}"),
-                },
-                lifetime=86_400.0,
-            )
-            credential.refresh_at = moment_of(session) - timedelta(seconds=1)
-            return credential
+            return [_grant(session, runtime, name) for name in names]
 
     return make
+
+
+@pytest.fixture
+def grant_of(grants_of: Callable[..., list[Credential]]) -> Callable[[str], Credential]:
+    """Call it with one name for one such grant."""
+    return lambda name: grants_of(name)[0]
+
+
+def _grant(session: Session, runtime: Runtime, name: str) -> Credential:
+    connection = Connection(
+        id=uuid7(),
+        user_id=users.ensure_external(session, f"user-{name}").id,
+        provider="baselime",
+        client_key=CLIENT_KEY,
+        label=name,
+        state=ConnectionState.ACTIVE,
+    )
+    session.add(connection)
+    session.flush()
+    parts = {
+        "access_token": Secret(f"access-canary-{name}"),
+        "refresh_token": Secret(f"refresh-canary-{name}"),
+    }
+    credential = credentials.add(
+        session, runtime.vault, connection.id, CredentialKind.GRANT, parts, lifetime=86_400.0
+    )
+    credential.refresh_at = moment_of(session) - timedelta(seconds=1)
+    return credential
 
 
 @pytest.fixture

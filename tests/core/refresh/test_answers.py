@@ -56,18 +56,19 @@ def test_a_grant_is_sealed_under_a_new_generation_and_the_refresh_token_kept(
     assert refresh.sweep(runtime) == 0
 
 
-def test_two_hundred_refreshes_with_rotating_tokens_lose_none(
+def test_refresh_after_refresh_with_rotating_tokens_loses_none(
     runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
 ) -> None:
     vendor.rotates = True
     made = grant_of("one")
-    for _ in range(200):
+    cycles = 200 if runtime.database.is_sqlite else 40
+    for _ in range(cycles):
         age(made.id)
         assert refresh.sweep(runtime) == 1
     after, _ = look(made.id)
-    assert after.generation == 201
+    assert after.generation == cycles + 1
     assert not vendor.counts["families revoked"]
-    assert plain(runtime, after)["refresh_token"] == "refresh-canary-one.200"
+    assert plain(runtime, after)["refresh_token"] == f"refresh-canary-one.{cycles}"
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,10 @@ WORKERS = 16
 
 
 def test_sixteen_workers_refresh_a_thousand_credentials_once_each(
-    runtime: Runtime, vendor: FakeVendor, grant_of: Make
+    runtime: Runtime, vendor: FakeVendor, grants_of: Callable[..., list[Credential]]
 ) -> None:
     vendor.rotates = True
-    for number in range(1000):
-        grant_of(f"number-{number}")
+    grants_of(*(f"number-{number}" for number in range(1000)))
     with ThreadPoolExecutor(WORKERS) as workers:
         counts = list(workers.map(lambda _: refresh.sweep(runtime), range(WORKERS)))
     assert sum(counts) == 1000
