@@ -132,7 +132,7 @@ class _GuardedStream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         return _GuardedStream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the library's own signature
+    def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 

@@ -17,7 +17,6 @@ from tests.services.postgres import Cluster
 from webapp.core.events import accepting
 from webapp.errors import Overloaded
 
-
 _LOCK_ADAS_STREAM = """
     SELECT 1 FROM streams JOIN users ON users.id = user_id WHERE external_id = 'ada' FOR UPDATE
 """
