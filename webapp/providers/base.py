@@ -84,6 +84,16 @@ class FormField:
         return self.kind in {FieldKind.SECRET, FieldKind.SECRET_TEXT}
 
 
+#: The setting that every kind of destination has: which events it wants.
+EVENT_TYPES = FormField(
+    name="types",
+    label="Event types",
+    default="*",
+    help="Patterns separated by spaces: deployment* takes deployment and deployment.finished.",
+    max_length=2048,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCredential:
     """One credential to be sealed: `parts` are the strings that are secret together."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from webapp.lib import retry_after
 from webapp.lib.http import Request, Response
 from webapp.providers.base import (
+    EVENT_TYPES,
     DestinationKind,
     Encoded,
     FormField,
@@ -52,13 +53,7 @@ EVENTS = DestinationKind(
             max_length=256,
             pattern=_HEADER_PATTERN,
         ),
-        FormField(
-            name="types",
-            label="Event types",
-            default="*",
-            help="Patterns separated by spaces: deployment* takes deployment and deployment.finished.",
-            max_length=2048,
-        ),
+        EVENT_TYPES,
     ),
     batch_bytes=5_900_000,
     batch_events=1_000,

@@ -13,6 +13,7 @@ from webapp.lib.http import Request, Response
 from webapp.lib.times import rfc3339
 from webapp.providers.answers import is_page, retry_after, words_of
 from webapp.providers.base import (
+    EVENT_TYPES,
     DestinationKind,
     Encoded,
     FieldKind,
@@ -37,12 +38,7 @@ KIND = DestinationKind(
     batch_bytes=1_000_000,
     batch_events=1,
     settings=(
-        FormField(
-            name="types",
-            label="Event types",
-            default="*",
-            help="Patterns with * and ?, separated by spaces: deployment* release",
-        ),
+        EVENT_TYPES,
         FormField(
             name="labels",
             label="Labels for service and environment",

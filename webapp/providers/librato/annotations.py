@@ -15,7 +15,15 @@ from urllib.parse import quote, urlencode
 from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
-from webapp.providers.base import DestinationKind, Encoded, FieldKind, FormField, OutgoingEvent, Target
+from webapp.providers.base import (
+    EVENT_TYPES,
+    DestinationKind,
+    Encoded,
+    FieldKind,
+    FormField,
+    OutgoingEvent,
+    Target,
+)
 from webapp.providers.librato.api import headers
 
 _NAME_CHARACTERS = 255
@@ -33,12 +41,7 @@ KIND = DestinationKind(
     batch_bytes=1_000_000,
     batch_events=1,
     settings=(
-        FormField(
-            name="types",
-            label="Event types",
-            default="*",
-            help="Patterns with * and ?, separated by spaces: deployment* release",
-        ),
+        EVENT_TYPES,
         FormField(
             name="stream",
             label="Annotation stream",
