@@ -34,6 +34,7 @@ class Vendors:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.urls = sandbox.urls
+        self._world = sandbox.world
 
     def reset(self) -> None:
         """As new: nothing taken, no faults."""
@@ -60,6 +61,14 @@ class Vendors:
     def count(self, what: str) -> int:
         """How many requests of that sort came in, answered or not."""
         return int(self.call("GET", "/api/counts").get(what, 0))
+
+    def minted(self) -> list[str]:
+        """The ids of Librato's API tokens that Hitchpost made."""
+        return [
+            str(one.id)
+            for one in self._world.librato.tokens.all()
+            if (one.name or "").startswith("Hitchpost")
+        ]
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Any call of the control API."""

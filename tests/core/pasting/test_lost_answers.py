@@ -13,6 +13,8 @@ from webapp.core.streams.leases import lease_next
 from webapp.lib.database import db_time
 from webapp.models import Destination, UserSession
 
+pytestmark = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
+
 FOUND = "was there already, though the answer was lost: not sent again"
 
 
