@@ -53,6 +53,6 @@ def _watch_stdin() -> None:
     # Below Python's own buffer, whose lock a thread must not hold while the process ends.
     while os.read(sys.stdin.fileno(), 1):
         pass
-    # Not a signal: the system may hand it to this thread, and the main one would sleep on. Nothing is kept here
-    # that would be worth an orderly end.
+    # Not a signal: the system may hand it to this thread, and the main one would sleep on. Nothing is kept
+    # here that would be worth an orderly end.
     os._exit(0)
