@@ -71,7 +71,21 @@ def test_one_bad_item_refuses_the_request_and_names_each_fault(world: World) -> 
     world.user("u_1")
     answer = send(world, [event(), event(id="2", time="noon"), event(id="3", user="nobody"), event(id=4)])
     assert problem(answer) == (422, "/problems/invalid-events")
-    assert {fault["pointer"] for fault in answer.json["errors"]} == {"/1/time", "/3/id"}
+    assert {fault["pointer"] for fault in answer.json["errors"]} == {"/1/time", "/2/user", "/3/id"}
+    assert world.events() == 0
+
+
+def test_an_item_of_bad_json_hides_no_fault_of_the_others(world: World) -> None:
+    world.user("u_1")
+    items = [
+        event(data={"x": float("nan")}),
+        event(id="2", time="noon"),
+        event(id="3", user="nobody"),
+        event(),
+    ]
+    answer = send(world, json.dumps(items).encode())
+    assert problem(answer) == (422, "/problems/invalid-events")
+    assert {fault["pointer"] for fault in answer.json["errors"]} == {"/0", "/1/time", "/2/user"}
     assert world.events() == 0
 
 

@@ -18,7 +18,7 @@ from webapp.core.events.native import read_native
 from webapp.core.events.owners import find_streams
 from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, public_id, store
 from webapp.core.runtime import Bell, Runtime
-from webapp.errors import Fault, Invalid, Overloaded
+from webapp.errors import Fault, Overloaded
 from webapp.lib import clock
 from webapp.lib.database import Database, is_contention
 
@@ -43,9 +43,9 @@ def accept(runtime: Runtime, payload: bytes, *, form: EventForm, only_user: UUID
     content of a known one is a duplicate. Raises Invalid (a Fault for every bad item), IdentityConflict
     when a known identity comes with other content, Overloaded when the database is busy or full.
     """
-    drafts = _read(payload, form, clock.now())
+    drafts, faults = _read(payload, form, clock.now())
     try:
-        streams = find_streams(runtime, drafts, only_user)
+        streams = find_streams(runtime, drafts, only_user, faults)
         stored = _group(runtime.database).submit(Batch(drafts, streams))
     except PoolTimeout:
         raise Overloaded(_BUSY) from None
@@ -59,19 +59,19 @@ def accept(runtime: Runtime, payload: bytes, *, form: EventForm, only_user: UUID
     return Accepted(accepted=len(ids) - stored.duplicates, duplicates=stored.duplicates, ids=ids)
 
 
-def _read(payload: bytes, form: EventForm, now: datetime) -> Sequence[Draft]:
+def _read(payload: bytes, form: EventForm, now: datetime) -> tuple[Sequence[Draft], Sequence[Fault]]:
+    """What of a request can be stored as far as the request itself tells, and the faults of the rest."""
     read = read_native if form is EventForm.NATIVE else read_cloudevent
+    items, faults = read_items(payload, form)
     drafts: list[Draft] = []
-    faults: list[Fault] = []
-    for item in read_items(payload, form):
+    faults = list(faults)
+    for item in items:
         made = read(item, now)
         if isinstance(made, Draft):
             drafts.append(made)
         else:
             faults += made
-    if faults:
-        raise Invalid(faults)
-    return drafts
+    return drafts, faults
 
 
 def _group(database: Database) -> GroupCommit[Batch, Stored]:

@@ -32,39 +32,46 @@ class Item:
     value: Any
 
 
-def read_items(payload: bytes, form: EventForm) -> Sequence[Item]:
-    """The items of a request, unchecked but for their JSON. Raises Invalid, naming each bad item."""
+def read_items(payload: bytes, form: EventForm) -> tuple[Sequence[Item], Sequence[Fault]]:
+    """The items of a request, unchecked but for their JSON, and a fault for each whose JSON is bad.
+
+    Raises Invalid when they cannot be told apart, or are none, or too many.
+    """
     try:
         value = strict_json.loads(payload, max_bytes=MAX_BODY_BYTES)
     except Invalid as error:
-        raise Invalid(_faults_of_items(payload) or error.faults) from None
+        items, faults = _one_by_one(payload)
+        if not faults:
+            raise error from None
+        return items, faults
     if form is EventForm.CLOUDEVENT and not isinstance(value, dict):
         raise Invalid([Fault("", "is not a JSON object: structured mode carries one event")])
     if form is EventForm.CLOUDEVENTS_BATCH and not isinstance(value, list):
         raise Invalid([Fault("", "is not a JSON array: batched mode carries an array of events")])
     if not isinstance(value, list):
-        return [Item("", value)]
+        return [Item("", value)], ()
     if not value:
         raise Invalid([Fault("", "is an empty array: send at least one event")])
     if len(value) > MAX_EVENTS:
         raise Invalid([Fault("", f"holds {len(value):,} events, the limit of a request is {MAX_EVENTS:,}")])
-    return [Item(f"/{at}", item) for at, item in enumerate(value)]
+    return [Item(f"/{at}", item) for at, item in enumerate(value)], ()
 
 
-def _faults_of_items(payload: bytes) -> list[Fault]:
-    """What is wrong item by item, when a readable array holds NaN, NUL, repeated keys or the like."""
+def _one_by_one(payload: bytes) -> tuple[list[Item], list[Fault]]:
+    """The items of a readable array, where one or another holds NaN, NUL, repeated keys or the like."""
     if len(payload) > MAX_BODY_BYTES:
-        return []
+        return [], []
+    items: list[Item] = []
     faults: list[Fault] = []
     try:
         for at, text in enumerate(_array_texts(payload.decode())):
             try:
-                strict_json.loads(text.encode(), max_bytes=MAX_BODY_BYTES)
+                items.append(Item(f"/{at}", strict_json.loads(text.encode(), max_bytes=MAX_BODY_BYTES)))
             except Invalid as error:
                 faults += [Fault(f"/{at}", fault.what) for fault in error.faults]
     except (ValueError, RecursionError):
-        return []
-    return faults[:MAX_EVENTS]
+        return [], []
+    return items[:MAX_EVENTS], faults[:MAX_EVENTS]
 
 
 def _array_texts(text: str) -> list[str]:

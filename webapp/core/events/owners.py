@@ -17,10 +17,13 @@ _NOT_YOURS = "is not the user that this API key is bound to: leave it out"
 _MISSING = "is missing: say whose event this is"
 
 
-def find_streams(runtime: Runtime, drafts: Sequence[Draft], only_user: UUID | None) -> list[UUID]:
+def find_streams(
+    runtime: Runtime, drafts: Sequence[Draft], only_user: UUID | None, faults: Sequence[Fault] = ()
+) -> list[UUID]:
     """The stream of each draft, made at a user's first event. Raises Invalid, naming every draft without one.
 
     `only_user` is the user that the sender's API key is bound to: nobody else's events are taken from it.
+    `faults` are those of the request's other items: with any, Invalid names them too.
     """
     names = {draft.user for draft in drafts if draft.user is not None}
     if only_user is not None:
@@ -29,7 +32,7 @@ def find_streams(runtime: Runtime, drafts: Sequence[Draft], only_user: UUID | No
         users = _users(session, names)
         own = users.get(str(only_user))
         owners = [own if draft.user is None else users.get(draft.user) for draft in drafts]
-        _check(drafts, owners, only_user)
+        _check(drafts, owners, only_user, faults)
         ids = {owner for owner in owners if owner is not None}
         query = select(Stream.user_id, Stream.id).where(Stream.user_id.in_(ids))
         streams = dict(session.execute(query).all())
@@ -54,8 +57,13 @@ def _is_id(name: str) -> bool:
         return False
 
 
-def _check(drafts: Sequence[Draft], owners: Sequence[UUID | None], only_user: UUID | None) -> None:
-    faults = []
+def _check(
+    drafts: Sequence[Draft],
+    owners: Sequence[UUID | None],
+    only_user: UUID | None,
+    others: Sequence[Fault],
+) -> None:
+    faults = list(others)
     for draft, owner in zip(drafts, owners, strict=True):
         if only_user is not None and owner != only_user and draft.user is not None:
             faults.append(Fault(f"{draft.where}/user", _NOT_YOURS))
