@@ -364,12 +364,18 @@ def test_a_paused_connection_stays_paused_through_a_reconnect(
 # Word to the account's owner
 
 
+def chosen_environments(runtime: Runtime, *names: str) -> list[UUID]:
+    """Make a destination in each; the ids of the environments."""
+    made = [destination_in(runtime, name) for name in names]
+    with runtime.database.read() as session:
+        return [session.get_one(Destination, one).environment_id for one in made]
+
+
 def test_word_of_the_connection_goes_into_the_chosen_environments_only(
     runtime: Runtime, inbox: FakeHttp, ada: UserSession, connect: Connect
 ) -> None:
     connection = connect(ada)
-    with runtime.database.read() as session:
-        chosen = session.scalars(select(Environment.id).where(Environment.vendor_key == "staging")).all()
+    chosen = chosen_environments(runtime, "acme/prod", "acme/staging")[1:]
     assert installs.announce(runtime, connection.id, chosen) == 1
     assert [(key, event["type"]) for key, event in inbox.inbox] == [
         ("key-canary-acme-staging", "hitchpost.connected")
@@ -382,8 +388,7 @@ def test_word_that_does_not_arrive_is_on_the_timeline(
 ) -> None:
     connection = connect(ada)
     inbox.refused = {"key-canary-acme-staging"}
-    with runtime.database.read() as session:
-        chosen = session.scalars(select(Environment.id).where(Environment.vendor_key == "staging")).all()
+    chosen = chosen_environments(runtime, "acme/staging")
     assert installs.announce(runtime, connection.id, chosen) == 0
     with runtime.database.read() as session:
         line = session.scalars(select(AuditLine).where(AuditLine.act == "connection.announced")).one()

@@ -1,6 +1,7 @@
 """Aiming: what a destination's encoder needs, with the key, for the length of one turn."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import select
@@ -8,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from webapp.core import credentials
 from webapp.core.runtime import Runtime
-from webapp.core.streams.leases import Lease
 from webapp.errors import HitchpostError, VaultError
-from webapp.models import Account, Connection, CredentialKind, Environment
+from webapp.models import Account, Connection, ConnectionState, CredentialKind, Environment
 from webapp.providers.base import DestinationKind, Receives, Target
 
 
@@ -34,20 +34,46 @@ class Aim:
     connection_id: UUID
     credential_id: UUID
     user_id: UUID
+    #: something was wrong with the connection: a delivery may show that it is not any more
+    troubled: bool
     #: of the credential: goes up with every new key
     generation: int
     #: settings version and key generation: what a Destination's `witness` is compared with
     witness: str
 
 
-def take_aim(runtime: Runtime, lease: Lease) -> Aim:
+class Aimed(Protocol):
+    """What says where to aim: a destination, or its aimed."""
+
+    @property
+    def environment_id(self) -> UUID:
+        """Where to."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """By which endpoint and encoder."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """For the encoder."""
+        ...
+
+    @property
+    def settings_version(self) -> int:
+        """Goes up with every change of them."""
+        ...
+
+
+def take_aim(runtime: Runtime, aimed: Aimed) -> Aim:
     """Read what is needed and open the key. Raises NoAim."""
     with runtime.database.read() as session:
-        environment, account, connection = _rows(session, lease.environment_id)
+        environment, account, connection = _rows(session, aimed.environment_id)
         provider = runtime.providers.get(connection.provider)
         if not isinstance(provider, Receives):
             raise NoAim(f"this instance sends nothing to {connection.provider}", for_good=False)
-        kind = _kind(provider, lease.kind)
+        kind = _kind(provider, aimed.kind)
         credential_kind = CredentialKind(kind.credential_kind)
         own = environment.id if credential_kind is CredentialKind.INGEST_KEY else None
         credential = credentials.find(
@@ -60,10 +86,10 @@ def take_aim(runtime: Runtime, lease: Lease) -> Aim:
         except VaultError as error:
             raise NoAim(f"the key cannot be opened: {error}", for_good=False) from None
     target = Target(
-        kind=lease.kind,
+        kind=aimed.kind,
         account_key=account.account_key,
         environment_key=environment.vendor_key,
-        settings=lease.settings,
+        settings=aimed.settings,
         details=connection.details,
         secrets=secrets,
     )
@@ -75,8 +101,9 @@ def take_aim(runtime: Runtime, lease: Lease) -> Aim:
         connection_id=connection.id,
         credential_id=credential.id,
         user_id=connection.user_id,
+        troubled=connection.state is ConnectionState.DEGRADED,
         generation=credential.generation,
-        witness=f"{lease.settings_version}:{credential.generation}",
+        witness=f"{aimed.settings_version}:{credential.generation}",
     )
 
 

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from webapp.core import audit, credentials
+from webapp.core import audit
 from webapp.core.audit import HITCHPOST, Act
+from webapp.core.delivery.aiming import NoAim, take_aim
 from webapp.core.installs import courier
 from webapp.core.runtime import Runtime
-from webapp.errors import NotFound, VaultError, VendorError
-from webapp.models import Account, Connection, Credential, CredentialKind, Destination, Environment, User
+from webapp.errors import NotFound, VendorError
+from webapp.models import Account, Connection, Destination, Environment, User
 
 
 def announce(runtime: Runtime, connection_id: UUID, environment_ids: Sequence[UUID]) -> int:
-    """Send "connected by …" into those environments of this connection; how many took it.
+    """Send "connected by …" into those environments, the way their destinations go; how many took it.
 
     Best effort: the timeline says where it arrived and where not. Raises NotFound for no such connection.
     """
@@ -23,42 +25,38 @@ def announce(runtime: Runtime, connection_id: UUID, environment_ids: Sequence[UU
         if connection is None:
             raise NotFound
         owner = session.get_one(User, connection.user_id).label
-        rows = session.execute(
-            select(Account.account_key, Environment, Credential, Destination.settings)
-            .join(Environment, Environment.account_id == Account.id)
-            .join(Credential, Credential.environment_id == Environment.id)
-            .join(Destination, Destination.environment_id == Environment.id, isouter=True)
-            .where(
-                Account.connection_id == connection_id,
-                Environment.id.in_(environment_ids),
-                Credential.kind == CredentialKind.INGEST_KEY,
-                Credential.sealed.is_not(None),
-            )
-            .order_by(Account.account_key, Environment.vendor_key)
-        ).all()
+        ways = _ways(session, connection_id, environment_ids)
     text = f"{owner} connected this environment to Hitchpost, which will forward events of their app here."
     results: dict[str, str] = {}
-    for account_key, environment, credential, settings in rows:
-        name = f"{account_key}/{environment.vendor_key}"
+    for name, destination in ways:
         if name in results:
             continue
         try:
-            key = credentials.open_parts(runtime.vault, credential)["ingest_key"]
-            place = (account_key, environment.vendor_key)
-            courier.send(
-                runtime,
-                connection.provider,
-                place,
-                key,
-                type="hitchpost.connected",
-                text=text,
-                settings=settings,
-            )
-            results[name] = "arrived"
-        except (VendorError, VaultError) as error:
+            aim = take_aim(runtime, destination)
+            if courier.send(runtime, aim.provider, aim.target, type="hitchpost.connected", text=text):
+                results[name] = "arrived"
+        except (VendorError, NoAim) as error:
             results[name] = f"did not arrive ({error})"
     _record(runtime, connection_id, results)
     return sum(result == "arrived" for result in results.values())
+
+
+def _ways(
+    session: Session, connection_id: UUID, environment_ids: Sequence[UUID]
+) -> list[tuple[str, Destination]]:
+    """The destinations of those environments, each with its environment's name."""
+    rows = session.execute(
+        select(Account.account_key, Environment.vendor_key, Destination)
+        .join(Environment, Environment.account_id == Account.id)
+        .join(Destination, Destination.environment_id == Environment.id)
+        .where(
+            Account.connection_id == connection_id,
+            Environment.id.in_(environment_ids),
+            Destination.closed_at.is_(None),
+        )
+        .order_by(Account.account_key, Environment.vendor_key, Destination.kind)
+    )
+    return [(f"{account_key}/{vendor_key}", destination) for account_key, vendor_key, destination in rows]
 
 
 def _record(runtime: Runtime, connection_id: UUID, results: dict[str, str]) -> None:

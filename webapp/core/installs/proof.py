@@ -100,9 +100,10 @@ def _send(
         text = _TEXT.format(code=code.reveal())
         key = Secret(keys[account][environment])
         try:
-            courier.send(
-                runtime, install.provider, (account, environment), key, type="hitchpost.proof", text=text
-            )
+            receiver = courier.receiver_of(runtime, install.provider)
+            target = courier.target(receiver, (account, environment), key)
+            if not courier.send(runtime, receiver, target, type="hitchpost.proof", text=text):
+                refused[account] = "this vendor has no place for such an event"
         except VendorUnavailable as error:
             refused[account] = str(error)
     if refused:
