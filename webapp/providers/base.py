@@ -32,6 +32,8 @@ class Grant:
     access_token: Secret
     #: None when the answer has none: the one we hold stays good
     refresh_token: Secret | None
+    #: another one that came along: tried only when the one we hold is refused
+    spare_refresh_token: Secret | None = None
     #: seconds
     lifetime: float
     scope: str = ""

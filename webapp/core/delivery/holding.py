@@ -96,7 +96,8 @@ class Holder:
         changed = {**doubt, **(changes or {})}
         settlement = self.tally.settlement(next_, changed, self.aim.witness, wait, hold)
         self.tally = Tally(self.tally.to_seq)
-        mended = "witness" in settlement.changes and self.lease.reason is not None
+        troubled = self.lease.reason is not None or self.aim.troubled
+        mended = troubled and "witness" in settlement.changes
 
         def write(session: Session) -> Any:
             row = settle(session, self.lease, settlement)

@@ -34,9 +34,9 @@ class Lease:
     #: sealed, and opened only for the call
     credential: Credential = field(repr=False)
 
-    def refresh_token(self, runtime: Runtime) -> Secret | None:
-        """The refresh token in plain. Raises VaultError when the seal does not hold."""
-        return credentials.open_parts(runtime.vault, self.credential).get("refresh_token")
+    def open(self, runtime: Runtime) -> Mapping[str, Secret]:
+        """The credential's parts in plain. Raises VaultError when the seal does not hold."""
+        return credentials.open_parts(runtime.vault, self.credential)
 
 
 def take_due(runtime: Runtime) -> Lease | None:

@@ -93,6 +93,8 @@ def _renewed(
     parts = {"access_token": grant.access_token}
     if grant.refresh_token is not None:
         parts["refresh_token"] = grant.refresh_token
+    if grant.spare_refresh_token is not None:
+        parts["spare_refresh_token"] = grant.spare_refresh_token
     credentials.replace(session, vault, credential, parts, lifetime=grant.lifetime)
     credential.refreshed_at = credential.issued_at
     _record(session, connection, Act.REFRESHED, f"good for {_span(grant.lifetime)}")

@@ -1,19 +1,23 @@
 """One refresh from lease to settlement, and the sweep over all that are due."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from webapp.core import destinations
+from webapp.core import connections, destinations
 from webapp.core.audit import HITCHPOST
 from webapp.core.refresh import lease as leases
 from webapp.core.refresh import settlement
 from webapp.core.refresh.lease import Lease
 from webapp.core.refresh.settlement import Outcome
 from webapp.core.runtime import Bell, Runtime
-from webapp.errors import VaultError, VendorError
+from webapp.errors import GrantRefused, VaultError, VendorError
 from webapp.lib.database import is_contention
+from webapp.lib.secret import Secret
 from webapp.models import CredentialKind
 from webapp.providers.base import Grant, Receives, Refreshes
 
@@ -63,23 +67,34 @@ def _release_refused(runtime: Runtime, lease: Lease) -> None:
     if by_grant:
         with runtime.database.write() as session:
             destinations.release_refused(session, HITCHPOST, lease.connection_id, by_grant)
+            connections.recover(session, lease.connection_id)
         runtime.wake(Bell.DELIVERY)
 
 
 def _ask(runtime: Runtime, lease: Lease) -> settlement.Answer:
-    provider = runtime.providers.get(lease.provider)
+    provider: object = runtime.providers.get(lease.provider)
     try:
-        refresh_token = lease.refresh_token(runtime)
-        if not isinstance(provider, Refreshes) or refresh_token is None:
+        parts = lease.open(runtime)
+        if not isinstance(provider, Refreshes) or "refresh_token" not in parts:
             return settlement.NOTHING_TO_REFRESH
-        grant = provider.refresh(runtime.http, refresh_token, scope=lease.scope, details=lease.details)
+        return _trade(runtime, lease, provider, parts)
     except (VendorError, VaultError) as error:
         return error
-    if grant.refresh_token is not None:
-        return grant
-    return Grant(
-        access_token=grant.access_token,
-        refresh_token=refresh_token,
-        lifetime=grant.lifetime,
-        scope=grant.scope,
+
+
+def _trade(runtime: Runtime, lease: Lease, provider: Refreshes, parts: Mapping[str, Secret]) -> Grant:
+    """A grant with the refresh token to keep: a new one, or the one that was traded."""
+    trade = partial(provider.refresh, runtime.http, scope=lease.scope, details=lease.details)
+    held, spare = parts["refresh_token"], parts.get("spare_refresh_token")
+    try:
+        grant = trade(held)
+    except GrantRefused:
+        if spare is None:
+            raise
+        held, spare = spare, None
+        grant = trade(held)
+    return replace(
+        grant,
+        refresh_token=held if grant.refresh_token is None else grant.refresh_token,
+        spare_refresh_token=spare if grant.spare_refresh_token is None else grant.spare_refresh_token,
     )

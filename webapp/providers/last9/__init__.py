@@ -45,7 +45,7 @@ class Last9:
             label="Refresh token",
             kind=FieldKind.SECRET_TEXT,
             help="The write refresh token from API Access. The read/write/delete triple and the api_config "
-            "JSON are understood too; only write is kept.",
+            "JSON are understood too; only write is needed.",
             max_length=65_536,
         ),
         FormField(
@@ -61,7 +61,7 @@ class Last9:
     needs: ClassVar[tuple[str, ...]] = (
         "Needs: one write refresh token, made by an Admin of your organization.",
         "Does: sends change events; reads the names of your data sources.",
-        "Never: deletes anything, keeps a read or delete token, or stores a data source's password.",
+        "Never: deletes anything, stores a data source's password, or keeps a token that is not needed.",
     )
     kinds: ClassVar[tuple[DestinationKind, ...]] = (change_events.KIND,)
 
@@ -91,7 +91,7 @@ class Last9:
         return self.name
 
     def refresh(self, http: Http, refresh_token: Secret, *, scope: str, details: Mapping[str, Any]) -> Grant:
-        """Trade the refresh token; the one we hold is kept, whatever comes back."""
+        """Trade the refresh token; the one we hold is kept, and another that comes back is a spare one."""
         return api.exchange(http, self._base(str(details["host"])), refresh_token)
 
     def list_environments(
@@ -182,12 +182,10 @@ def _look(http: Http, base: str, organization: str, access_token: Secret) -> tup
 
 
 def _stored(pasted: Pasted, grant: Grant) -> StoredCredential:
-    return StoredCredential(
-        kind="grant",
-        scope=pasted.scope,
-        parts={"access_token": grant.access_token, "refresh_token": pasted.refresh_token},
-        lifetime=grant.lifetime,
-    )
+    parts = {"access_token": grant.access_token, "refresh_token": pasted.refresh_token}
+    if grant.spare_refresh_token is not None:
+        parts["spare_refresh_token"] = grant.spare_refresh_token
+    return StoredCredential(kind="grant", scope=pasted.scope, parts=parts, lifetime=grant.lifetime)
 
 
 _COULD = {

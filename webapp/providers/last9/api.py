@@ -5,6 +5,7 @@ everywhere else the header `X-LAST9-API-TOKEN: Bearer <access token>`. The refre
 """
 
 import json
+from dataclasses import replace
 
 from webapp.errors import AccessRefused, ClientRefused, GrantRefused, VendorAnswerInvalid
 from webapp.lib.http import Http, Request
@@ -19,9 +20,10 @@ DIALECT = Dialect(token_type="type", issued_at="issued_at", expires_at="expires_
 def exchange(http: Http, base: str, refresh_token: Secret) -> Grant:
     """Trade a refresh token for an access token, as often as need be.
 
-    Raises GrantRefused, VendorRateLimited, VendorUnavailable, VendorAnswerInvalid; never ClientRefused,
-    since we have no registration at Last9: which of 400, 401 and 403 a bad token gets is undocumented, and
-    all mean the same.
+    The one traded stays good; another that comes back is the grant's spare one. Raises GrantRefused,
+    VendorRateLimited, VendorUnavailable, VendorAnswerInvalid; never ClientRefused, since we have no
+    registration at Last9: which of 400, 401 and 403 a bad token gets is undocumented, and all mean that it is
+    to blame.
     """
     answer = http.send(
         Request(
@@ -32,10 +34,12 @@ def exchange(http: Http, base: str, refresh_token: Secret) -> Grant:
         )
     )
     if 200 <= answer.status < 300:
-        return grant_of(answer, DIALECT)
+        grant = grant_of(answer, DIALECT)
+        spare = grant.refresh_token if grant.refresh_token != refresh_token else None
+        return replace(grant, refresh_token=None, spare_refresh_token=spare)
     refusal = token_refusal(answer, (refresh_token,))
-    if isinstance(refusal, ClientRefused):
-        refusal = GrantRefused(str(refusal), status=refusal.status)
+    if isinstance(refusal, ClientRefused | GrantRefused):
+        refusal = GrantRefused(str(refusal), status=refusal.status, code="invalid_grant")
     raise refusal
 
 
