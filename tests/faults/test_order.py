@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -247,3 +247,47 @@ def test_the_body_that_is_stored_is_the_body_that_is_sent(yard: Yard) -> None:
     with yard.runtime.database.read() as session:
         body = session.scalars(select(Event.body)).one()
     assert yard.inbox.taken[0][1] == json.loads(body)
+
+
+def test_an_event_whose_commit_is_slow_wakes_a_destination_that_goes_idle_meanwhile(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The destination is leased when the event is written, so nobody makes it due; going idle must wait."""
+    with opened_yard(postgres_url) as yard, ThreadPoolExecutor(2) as pool:
+        yard.destination()
+        yard.accept("a")
+        sending, written, commit = threading.Event(), threading.Event(), threading.Event()
+        write = storing._Writer.write
+
+        def dawdle(self: Any, session: Session) -> bool:
+            woken = write(self, session)
+            written.set()
+            assert commit.wait(10)
+            return woken
+
+        def answer_late() -> None:
+            sending.set()
+            assert written.wait(10)
+
+        monkeypatch.setattr(storing._Writer, "write", dawdle)
+        yard.inbox.during = answer_late
+        draining = pool.submit(yard.drain)
+        assert sending.wait(10)
+        accepting = pool.submit(yard.accept, "b")
+        assert written.wait(10)
+        wait_until_somebody_waits_for_a_lock(yard)
+        commit.set()
+        accepting.result(10)
+        draining.result(10)
+        yard.drain()
+        assert yard.inbox.ids == ["a", "b"]
+
+
+def wait_until_somebody_waits_for_a_lock(yard: Yard) -> None:
+    """Or has settled without waiting, after a second."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        with yard.runtime.database.read() as session:
+            if session.scalar(waiting):
+                return

@@ -404,8 +404,11 @@ def test_a_lease_that_was_left_behind_is_taken_over_and_leaves_an_attempt(yard: 
         assert lease_next(session, "gone") is not None
     assert yard.drain() == 0, "a lease in force is nobody else's"
     yard.change(update(Destination).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    doubts: list[bool] = []
+    yard.inbox.during = lambda: doubts.append(yard.row(destination_id).unsure)
     yard.drain()
     assert yard.inbox.ids == ["a"]
+    assert doubts == [True], "a request may have been under way"
     assert outcomes(yard, destination_id) == [(AttemptOutcome.INTERRUPTED, 0, 1), (D, 1, 1)]
 
 
