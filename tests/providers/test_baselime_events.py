@@ -1,6 +1,7 @@
 """Baselime's Events API: how a batch is written, and what every answer means."""
 
 import json
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -201,3 +202,58 @@ def test_the_vendors_words_are_one_capped_line_without_the_key(body: Any, words:
 )
 def test_the_wish_to_wait_is_read(value: str, seconds: float | None) -> None:
     assert events.read(answer(429, retry_after=value), BATCH, target()).retry_after == seconds
+
+
+def some_json(chance: random.Random, depth: int = 0) -> Any:
+    """Any JSON, now and then with parts of the events that were sent."""
+    leaves: list[Any] = [
+        None,
+        True,
+        0,
+        2,
+        -1,
+        10**30,
+        1.5,
+        "",
+        "a",
+        "b",
+        "logs",
+        "\ud800",
+        body_of(chance.randrange(4)),
+    ]
+    if depth > 4 or chance.random() < 0.4:
+        leaf = chance.choice(leaves)
+        return json.dumps(leaf) if chance.random() < 0.1 else leaf
+    if chance.random() < 0.5:
+        return [some_json(chance, depth + 1) for _ in range(chance.randrange(5))]
+    keys = ["invalid", "message", "id", "source", "index", "event", "reason", "error", "x"]
+    return {chance.choice(keys): some_json(chance, depth + 1) for _ in range(chance.randrange(5))}
+
+
+def some_body(chance: random.Random) -> bytes:
+    made = json.dumps(some_json(chance)).encode()
+    if chance.random() < 0.3:
+        made = json.dumps({"message": "Bad Request", "invalid": some_json(chance)}).encode()
+    if chance.random() < 0.2:
+        at = chance.randrange(len(made))
+        made = made[:at] + bytes([chance.randrange(256)]) + made[at + chance.randrange(3) :]
+    return chance.choice([made, made, made, b"", b"[" * 5000, b"\xff\xfe", b"<html>", made * 50])
+
+
+def test_ten_thousand_generated_answers_are_all_read_and_never_settle_too_much() -> None:
+    chance = random.Random(20260131)
+    for _ in range(10_000):
+        status = chance.choice(
+            [200, 202, 204, 301, 400, 400, 400, 401, 404, 413, 429, 500, chance.randrange(100, 600)]
+        )
+        headers = {"retry_after": chance.choice(["1", "x", "-1", "Sat, 31 Jan 2026 12:00:00 GMT", "9" * 30])}
+        batch = BATCH[: chance.randint(1, 4)]
+        reading = events.read(answer(status, some_body(chance), **headers), batch, target())
+        assert 0 <= reading.settled <= len(batch)
+        assert reading.settled == len(batch) or reading.setback is not None
+        assert all(0 <= at < reading.settled for at in reading.rejected)
+        assert all(isinstance(reason, str) and reason for reason in reading.rejected.values())
+        assert len(reading.words) <= 400
+        assert reading.words.isprintable()
+        assert reading.retry_after is None or 0 <= reading.retry_after <= 3600
+        assert status < 300 or reading.settled == 0 or status == 400
