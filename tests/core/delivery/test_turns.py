@@ -195,11 +195,11 @@ def test_events_that_come_while_a_destination_waits_do_not_hasten_it_and_go_out_
         (status(429, retry_after="120"), 120, 120),
         (status(503, retry_after="120"), 120, 120),
         (status(429, retry_after="999999"), 3600, 3600),
-        (status(429), 0.1, 1),
-        (status(500), 0.1, 1),
-        (status(429, retry_after="-5"), 0.1, 1),
-        (status(429, retry_after="soon"), 0.1, 1),
-        (status(429, retry_after="0"), 0.1, 1),
+        (status(429), 6, 60),  # the first step of the yard's ladder
+        (status(500), 6, 60),  # the first step of the yard's ladder
+        (status(429, retry_after="-5"), 6, 60),  # the first step of the yard's ladder
+        (status(429, retry_after="soon"), 6, 60),  # the first step of the yard's ladder
+        (status(429, retry_after="0"), 6, 60),  # the first step of the yard's ladder
     ],
 )
 def test_a_vendors_wish_to_wait_is_obeyed_within_an_hour(
