@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.core.events.drafts import Draft
@@ -29,25 +29,36 @@ def find_streams(
     if only_user is not None:
         names.add(str(only_user))
     with runtime.database.read() as session:
-        users = _users(session, names)
-        own = users.get(str(only_user))
-        owners = [own if draft.user is None else users.get(draft.user) for draft in drafts]
-        _check(drafts, owners, only_user, faults)
-        ids = {owner for owner in owners if owner is not None}
-        query = select(Stream.user_id, Stream.id).where(Stream.user_id.in_(ids))
-        streams = dict(session.execute(query).all())
-    streams |= rows.ensure_all(runtime.database, ids - streams.keys())
-    return [streams[owner] for owner in owners if owner is not None]
+        users, streams = _find(session, names)
+    own = users.get(str(only_user))
+    owners = [own if draft.user is None else users.get(draft.user) for draft in drafts]
+    _check(drafts, owners, only_user, faults)
+    found = [owner for owner in owners if owner is not None]
+    streams |= rows.ensure_all(runtime.database, set(found) - streams.keys())
+    return [streams[owner] for owner in found]
 
 
-def _users(session: Session, names: set[str]) -> dict[str, UUID]:
+def _find(session: Session, names: set[str]) -> tuple[dict[str, UUID], dict[UUID, UUID]]:
+    """The users of these names, by name, and the streams they have, by user. An id goes before a name."""
     ids = {UUID(name) for name in names if _is_id(name)}
-    query = select(User.id, User.external_id).where(
-        or_(User.id.in_(ids), User.external_id.in_(names)), User.disabled_at.is_(None)
+    found = session.connection().execute(_USERS, {"ids": list(ids), "names": list(names)}).all()
+    users: dict[str, UUID] = {external: user for user, external, _ in found if external in names}
+    users |= {str(user): user for user, _, _ in found if user in ids}
+    streams: dict[UUID, UUID | None] = {user: stream for user, _, stream in found}
+    return users, {user: stream for user, stream in streams.items() if stream is not None}
+
+
+_USERS = (
+    select(User.id, User.external_id, Stream.id)
+    .join_from(User, Stream, Stream.user_id == User.id, isouter=True)
+    .where(
+        or_(
+            User.id.in_(bindparam("ids", expanding=True)),
+            User.external_id.in_(bindparam("names", expanding=True)),
+        ),
+        User.disabled_at.is_(None),
     )
-    found = session.execute(query).all()
-    by_external = {external: user for user, external in found if external in names}
-    return by_external | {str(user): user for user, _ in found if user in ids}
+)
 
 
 def _is_id(name: str) -> bool:

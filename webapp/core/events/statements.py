@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, text, tuple_
+from sqlalchemy import Connection, bindparam, insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from webapp.models import Event
@@ -35,6 +35,10 @@ _KNOWN_IN_ARRAYS = text(
     " unnest(CAST(:stream_id AS uuid[]), CAST(:key_hash AS bytea[])) AS wanted (stream_id, key_hash)"
     " USING (stream_id, key_hash)"
 )
+_KNOWN_IN_ROWS = select(Event.stream_id, Event.key_hash, Event.seq, Event.digest).where(
+    tuple_(Event.stream_id, Event.key_hash).in_(bindparam("keys", expanding=True))
+)
+_INSERT_ROWS = insert(Event)
 
 
 def find_known(
@@ -46,8 +50,7 @@ def find_known(
         columns = {"stream_id": [stream for stream, _ in keys], "key_hash": [key for _, key in keys]}
         found = connection.execute(_KNOWN_IN_ARRAYS, columns)
     else:
-        query = select(Event.stream_id, Event.key_hash, Event.seq, Event.digest)
-        found = connection.execute(query.where(tuple_(Event.stream_id, Event.key_hash).in_(keys)))
+        found = connection.execute(_KNOWN_IN_ROWS, {"keys": keys})
     return {(stream, key): (seq, digest) for stream, key, seq, digest in found}
 
 
@@ -57,7 +60,7 @@ def insert_events(session: Session, events: Sequence[dict[str, Any]]) -> None:
     if _has_arrays(connection):
         connection.execute(_INSERT_ARRAYS, {name: [event[name] for event in events] for name in _TYPES})
     else:
-        connection.execute(insert(Event), events)
+        connection.execute(_INSERT_ROWS, events)
 
 
 def _has_arrays(connection: Connection) -> bool:

@@ -47,7 +47,7 @@ def store(database: Database, batches: Sequence[Batch]) -> list[Stored]:
     """Store the events of several requests, or none of them. Raises IdentityConflict, NotFound."""
     with database.write() as session:
         if not database.is_sqlite:
-            session.execute(_LOCK_TIMEOUT)
+            session.connection().execute(_LOCK_TIMEOUT)
         stream_ids = {stream for batch in batches for stream in batch.streams}
         heads = rows.lock(session, stream_ids)
         if len(heads) < len(stream_ids):
@@ -139,16 +139,18 @@ class _Writer:
                 for stream in sorted(touched)
             ],
         )
-        due = (
-            update(Destination)
-            .where(
-                Destination.stream_id.in_(touched), Destination.due_at.is_(None), Destination.hold.is_(None)
-            )
-            .values(due_at=db_time())
-        )
-        return session.connection().execute(due).rowcount > 0
+        return session.connection().execute(_MAKE_DUE, {"streams": list(touched)}).rowcount > 0
 
 
+_MAKE_DUE = (
+    update(Destination)
+    .where(
+        Destination.stream_id.in_(bindparam("streams", expanding=True)),
+        Destination.due_at.is_(None),
+        Destination.hold.is_(None),
+    )
+    .values(due_at=db_time())
+)
 _MOVE_HEAD = (
     update(Stream)
     .where(Stream.id == bindparam("id_"))

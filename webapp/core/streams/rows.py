@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -45,13 +45,17 @@ def lock(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
 
     FOR NO KEY UPDATE, so that events (which refer to the row by its key) can be inserted meanwhile.
     """
-    query = (
-        select(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time())
-        .where(Stream.id.in_(stream_ids))
-        .order_by(Stream.id)
-        .with_for_update(key_share=True)
-    )
-    return {row[0]: Head(row[1], row[2], row[3], row[4]) for row in session.execute(query)}
+    found = session.connection().execute(_LOCK, {"ids": list(stream_ids)})
+    return {row[0]: Head(row[1], row[2], row[3], row[4]) for row in found}
+
+
+# Built once: it is in every request's way.
+_LOCK = (
+    select(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time())
+    .where(Stream.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Stream.id)
+    .with_for_update(key_share=True)
+)
 
 
 def _insert(session: Session) -> type[postgresql.Insert | sqlite.Insert]:
