@@ -195,12 +195,12 @@ class Worlds:
         self._made = 0
 
     @contextmanager
-    def fresh(self) -> Iterator[World]:
-        """A world in which nothing happened yet."""
+    def fresh(self, **more: Any) -> Iterator[World]:
+        """A world in which nothing happened yet; settings beside those of all worlds."""
         self._made += 1
         copy = self._folder / f"world-{self._made}.db"
         shutil.copyfile(self._folder / "template.db", copy)
-        with running(f"sqlite:///{copy}", **self._settings) as runtime:
+        with running(f"sqlite:///{copy}", **{**self._settings, **more}) as runtime:
             world = World(self._app, runtime)
             world.things, world.users = self._template.things, self._template.users
             yield world

@@ -9,6 +9,7 @@ Locks are taken in one order everywhere: streams, destinations, connections, the
 """
 
 import contextlib
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from webapp.models import (
     Install,
     InstallState,
 )
-from webapp.providers.base import Revokes
+from webapp.providers.base import Revokes, TakesBack
 
 #: Failures in a row of the daily fetch after which a connection is no longer simply active.
 TROUBLED_FETCHES = 3
@@ -132,19 +133,29 @@ def refetch_environments(session: Session, actor: Actor, connection_id: UUID) ->
     _record(session, actor, Act.ENVIRONMENTS_ASKED, connection)
 
 
-def disconnect(runtime: Runtime, actor: Actor, connection_id: UUID) -> str:
+def disconnect(
+    runtime: Runtime, actor: Actor, connection_id: UUID, *, given: Mapping[str, str] | None = None
+) -> str:
     """End it: forget every secret, let go of its accounts, close its destinations. What to do at the vendor.
 
-    The vendor is asked to revoke first, where it can be. Raises NotFound, Conflict when it ended before.
+    The vendor is asked to revoke first, where it can be; with what is `given` for the provider's
+    `take_back_form`, what we made there is deleted. Raises NotFound, Conflict when it ended before, and
+    Invalid or VendorError when it cannot be taken back: then nothing has changed.
     """
-    provider = runtime.providers.get(_revoke(runtime, connection_id))
+    with runtime.database.read() as session:
+        connection = session.get(Connection, connection_id)
+    if connection is None:
+        raise NotFound
+    _require_open(connection)
+    left = _take_back(runtime, connection, given or {})
+    _revoke(runtime, connection)
     with runtime.database.write() as session:
         destinations.close_for_connection(session, connection_id)
         connection = lock(session, connection_id)
         _require_open(connection)
         end(session, connection, "Disconnected by a person.")
         _record(session, actor, Act.DISCONNECTED, connection)
-    return provider.farewell if provider else ""
+    return left
 
 
 def end(session: Session, connection: Connection, reason: str) -> None:
@@ -166,19 +177,26 @@ def end(session: Session, connection: Connection, reason: str) -> None:
     )
 
 
-def _revoke(runtime: Runtime, connection_id: UUID) -> str:
-    """Ask the vendor to end each grant, best effort; the provider's name."""
+def _take_back(runtime: Runtime, connection: Connection, given: Mapping[str, str]) -> str:
+    """Delete what we made at the vendor, if it can be; what is left to do there."""
+    provider: object = runtime.providers.get(connection.provider)
+    made = provider.made(connection.details) if isinstance(provider, TakesBack) else ""
+    if isinstance(provider, TakesBack) and made and any(given.values()):
+        provider.take_back(runtime.http, given, connection.details)
+        return ""
+    known = runtime.providers.get(connection.provider)
+    return f"{made} {known.farewell}".strip() if known else ""
+
+
+def _revoke(runtime: Runtime, connection: Connection) -> None:
+    """Ask the vendor to end each grant, best effort."""
+    provider = runtime.providers.get(connection.provider)
+    if not isinstance(provider, Revokes):
+        return
     with runtime.database.read() as session:
-        connection = session.get(Connection, connection_id)
-        if connection is None:
-            raise NotFound
-        _require_open(connection)
-        provider = runtime.providers.get(connection.provider)
-        if not isinstance(provider, Revokes):
-            return connection.provider
         grants = session.scalars(
             select(Credential).where(
-                Credential.connection_id == connection_id, Credential.environment_id.is_(None)
+                Credential.connection_id == connection.id, Credential.environment_id.is_(None)
             )
         )
         opened = [credentials.open_parts(runtime.vault, grant) for grant in grants]
@@ -186,7 +204,6 @@ def _revoke(runtime: Runtime, connection_id: UUID) -> str:
         # The secrets are forgotten here whatever the vendor answers; its page for doing it by hand is shown.
         with contextlib.suppress(VendorError):
             provider.revoke(runtime.http, parts, connection.details)
-    return connection.provider
 
 
 def _found(session: Session, connection: Connection) -> tuple[ConnectionState, str | None]:

@@ -48,6 +48,8 @@ class EnvironmentListing:
     vendor_key: str
     #: the key events are sent with; None where the vendor lists none or where the grant itself is used
     ingest_key: Secret | None
+    #: what else was seen, to be remembered in the connection's details; never a secret
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class FieldKind(StrEnum):
@@ -77,6 +79,8 @@ class FormField:
     #: for CHOICE: value and label
     choices: tuple[tuple[str, str], ...] = ()
     max_length: int = 8192
+    #: the name of a list in the connection's details that is offered; anything else may be typed too
+    offers: str = ""
     #: a regular expression that the whole value matches, in the dialect that HTML and Python share; "": any
     pattern: str = ""
 
@@ -290,6 +294,22 @@ class DownScopes(Protocol):
 
     def down_scope(self, http: Http, proposal: Proposal) -> Proposal:
         """The proposal to store instead; the same one when there is nothing to weaken. Raises VendorError."""
+        ...
+
+
+@runtime_checkable
+class TakesBack(Protocol):
+    """Makes something of its own at the vendor, and deletes it with a secret given for that moment."""
+
+    #: what is asked for, all of it optional
+    take_back_form: ClassVar[tuple[FormField, ...]]
+
+    def made(self, details: Mapping[str, Any]) -> str:
+        """What of ours is at the vendor, in a sentence; "": nothing."""
+        ...
+
+    def take_back(self, http: Http, values: Mapping[str, str], details: Mapping[str, Any]) -> None:
+        """Delete it. Raises Invalid (a Fault per field) or VendorError: then it is still there."""
         ...
 
 

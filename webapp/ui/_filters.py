@@ -1,6 +1,7 @@
 """How templates show times and numbers."""
 
 from datetime import datetime
+from typing import Protocol
 
 from flask import Flask
 from markupsafe import Markup
@@ -46,6 +47,27 @@ def number(value: float) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+class _Placed(Protocol):
+    """Something that belongs to one environment of an account."""
+
+    @property
+    def account_key(self) -> str:
+        """The account."""
+        ...
+
+    @property
+    def environment(self) -> str:
+        """Its environment."""
+        ...
+
+
+def place(row: _Placed) -> str:
+    """`acme / prod`; a vendor without environments has one, of the account's own name: that is said once."""
+    if row.account_key == row.environment:
+        return row.account_key
+    return f"{row.account_key} / {row.environment}"
+
+
 def act(name: str) -> str:
     """An audit line's act in words: `Refreshed`, `Destination made`."""
     thing, _, done = name.partition(".")
@@ -55,4 +77,6 @@ def act(name: str) -> str:
 
 def add_filters(app: Flask) -> None:
     """Give the filters to `app`'s templates."""
-    app.jinja_env.filters.update(act=act, ago=ago, duration=duration, number=number, rfc3339=rfc3339)
+    app.jinja_env.filters.update(
+        act=act, ago=ago, duration=duration, number=number, place=place, rfc3339=rfc3339
+    )

@@ -11,11 +11,14 @@ from webapp.core import connections
 from webapp.core.audit import Actor
 from webapp.core.queries.connection import require_connection
 from webapp.core.queries.connections import ConnectionState
+from webapp.core.queries.kinds import refuse_overlong, what_we_made
 from webapp.core.runtime import Bell
-from webapp.errors import Conflict
+from webapp.errors import Conflict, Invalid, VendorError
+from webapp.ui._forms import Form, text, with_faults
 from webapp.ui._lists import owner_of, provider_titles
 from webapp.ui._session import connect_page, runtime, viewer
 from webapp.ui._test_event import send_test_event
+from webapp.ui.connections import disconnect_page
 
 blueprint = Blueprint("connection_acts", __name__, url_prefix="/connections/<uuid:connection_id>")
 
@@ -55,11 +58,20 @@ def resume(connection_id: UUID) -> Response:
 
 @blueprint.post("/disconnect")
 @connect_page
-def disconnect(connection_id: UUID) -> str:
+def disconnect(connection_id: UUID) -> str | tuple[str, int]:
     """End it, and say what is left to do at the vendor."""
     with runtime().database.read() as session:
         connection = require_connection(session, owner_of(viewer()), connection_id)
-    farewell = connections.disconnect(runtime(), viewer().actor, connection_id)
+    _, fields = what_we_made(runtime(), connection.provider, connection.details)
+    given = {field.name: text(field.name) for field in fields}
+    try:
+        refuse_overlong(fields, given)
+        farewell = connections.disconnect(runtime(), viewer().actor, connection_id, given=given)
+    except Invalid as error:
+        return disconnect_page(connection_id, with_faults(error)), 422
+    except VendorError as error:
+        told = f"The vendor could not be asked ({error}). Nothing was changed; try again, or leave it empty."
+        return disconnect_page(connection_id, Form(), told), 503
     return render_template(
         "connections/disconnected.html",
         connection=connection,

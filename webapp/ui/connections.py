@@ -17,7 +17,9 @@ from webapp.core.queries.connections import (
     list_connections,
 )
 from webapp.core.queries.health import list_notices
+from webapp.core.queries.kinds import what_we_made
 from webapp.core.queries.timeline import list_timeline
+from webapp.ui._forms import Form
 from webapp.ui._lists import after, chosen, owner_of, provider_titles, words
 from webapp.ui._session import connect_page, runtime, viewer
 from webapp.ui._vendors import allow_form_to_vendor
@@ -84,9 +86,23 @@ def show(connection_id: UUID) -> str:
 @connect_page
 def ask_disconnect(connection_id: UUID) -> str:
     """What a disconnect would lose, before anybody does it."""
+    return disconnect_page(connection_id, Form())
+
+
+def disconnect_page(connection_id: UUID, form: Form, trouble: str = "") -> str:
+    """What would be lost, and the form to delete what we made at the vendor."""
     with runtime().database.read() as session:
         detail = find_connection(session, owner_of(viewer()), connection_id)
-    return render_template("connections/disconnect.html", detail=detail, title_of=provider_titles())
+    made, fields = what_we_made(runtime(), detail.row.provider, detail.details)
+    return render_template(
+        "connections/disconnect.html",
+        detail=detail,
+        made=made,
+        fields=fields,
+        form=form,
+        trouble=trouble,
+        title_of=provider_titles(),
+    )
 
 
 def _curl(user: str) -> str:

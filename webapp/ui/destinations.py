@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from webapp.core import destinations
 from webapp.core.queries.attempts import AttemptOutcome, AttemptQuery, list_attempts
+from webapp.core.queries.connection import require_connection
 from webapp.core.queries.dead_letters import DeadLetterQuery, list_dead_letters
 from webapp.core.queries.destinations import DestinationRow, dead_by_state, find_destination
 from webapp.core.queries.kinds import kind_named
@@ -120,11 +121,13 @@ def _page(destination_id: UUID, form: Form | None = None) -> str:
             session, DeadLetterQuery(owner_id=None, destination_id=destination_id, limit=_FEW)
         )
         dead = dead_by_state(session, destination_id)
+        details = require_connection(session, None, row.connection_id).details
     kind = kind_named(runtime(), row.provider, row.kind)
     return render_template(
         "destinations/show.html",
         row=row,
         kind=kind,
+        details=details,
         form=form or Form(values=settings_values(kind, row.settings)),
         attempts=attempts,
         letters=letters.rows,

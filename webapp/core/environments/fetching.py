@@ -162,6 +162,8 @@ def _settle(runtime: Runtime, lease: _Lease, listings: tuple[EnvironmentListing,
             if connection.environments_lease != lease.id:
                 raise Fenced
             diff = apply(session, runtime.vault, connection, listings)
+            for one in listings:
+                connection.details = {**connection.details, **one.details}
             _mark_api_tokens(session, connection.id, None)
             connection.environments_lease = None
             connection.environments_failures = 0

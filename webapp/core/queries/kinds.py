@@ -5,7 +5,15 @@ from typing import Any, Protocol, cast
 
 from webapp.core.runtime import Runtime
 from webapp.errors import Fault, Invalid, NotFound
-from webapp.providers.base import Connects, DestinationKind, FormField, Installs, Provider, Receives
+from webapp.providers.base import (
+    Connects,
+    DestinationKind,
+    FormField,
+    Installs,
+    Provider,
+    Receives,
+    TakesBack,
+)
 
 
 def provider_named(runtime: Runtime, name: str) -> Provider:
@@ -73,6 +81,15 @@ def refuse_overlong(form: Sequence[FormField], values: Mapping[str, str]) -> Non
         raise Invalid(faults)
 
 
+def what_we_made(
+    runtime: Runtime, name: str, details: Mapping[str, Any]
+) -> tuple[str, tuple[FormField, ...]]:
+    """What of ours is at the vendor, in a sentence, and the form to delete it with; empty: nothing is."""
+    provider: object = runtime.providers.get(name)
+    made = provider.made(details) if isinstance(provider, TakesBack) else ""
+    return (made, provider.take_back_form) if made and isinstance(provider, TakesBack) else ("", ())
+
+
 def connects_by_form(provider: Provider) -> bool:
     """Whether it connects by a form that a person fills in."""
     ability: object = provider
@@ -92,4 +109,5 @@ __all__ = [
     "promises_of",
     "provider_named",
     "refuse_overlong",
+    "what_we_made",
 ]

@@ -81,7 +81,7 @@ class Last9:
         return Proposal(
             label=organization,
             credentials=tuple(_stored(pasted, grants[pasted.scope]) for pasted in kept),
-            environments=(_environment(organization),),
+            environments=(_environment(organization, sources),),
             details={"host": address.host, "organization": organization, "data_sources": list(sources)},
             findings=_findings(paste, kept, write, address.host, sources),
         )
@@ -99,8 +99,9 @@ class Last9:
     ) -> tuple[EnvironmentListing, ...]:
         """The organization itself; asking for its data sources shows that it is still there."""
         organization = str(details["organization"])
-        api.data_sources(http, self._base(str(details["host"])), organization, secrets["access_token"])
-        return (_environment(organization),)
+        base = self._base(str(details["host"]))
+        sources = api.data_sources(http, base, organization, secrets["access_token"])
+        return (_environment(organization, sources),)
 
     def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
         """One event a call."""
@@ -130,9 +131,14 @@ class Last9:
         return (*self._settings.last9_hosts, own) if own else self._settings.last9_hosts
 
 
-def _environment(organization: str) -> EnvironmentListing:
+def _environment(organization: str, sources: Sequence[str]) -> EnvironmentListing:
     """An organization is one environment; its data sources are a setting of the destination."""
-    return EnvironmentListing(account_key=organization, vendor_key=organization, ingest_key=None)
+    return EnvironmentListing(
+        account_key=organization,
+        vendor_key=organization,
+        ingest_key=None,
+        details={"data_sources": list(sources)},
+    )
 
 
 def _write_of(paste: Paste) -> Pasted:

@@ -62,6 +62,7 @@ KIND = DestinationKind(
             label="Data source",
             required=False,
             max_length=200,
+            offers="data_sources",
             help="Empty: the one that Last9 has designated for change events.",
         ),
     ),

@@ -32,6 +32,8 @@ from webapp.providers.librato.paste import check_email, check_token
 from webapp.providers.librato.words import is_rate_limit, wait_of, words_of
 from webapp.settings import Settings
 
+#: The field of the form to take back with.
+_FULL = "full_token"
 _MAY = {
     Role.FULL: "Full Access: it can send annotations and measurements, and also read, change and delete all "
     "that is in the account, other tokens included.",
@@ -40,15 +42,14 @@ _MAY = {
 
 
 class Librato:
-    """The provider. Abilities: Connects, DownScopes, Verifies, ListsEnvironments, Receives and Rechecks."""
+    """The provider. Abilities: Connects, DownScopes, TakesBack, Verifies, ListsEnvironments, Receives and
+    Rechecks.
+    """
 
     name: ClassVar[str] = "librato"
     title: ClassVar[str] = "Librato"
     lists_with: ClassVar[tuple[str, str]] = ("api_token", "")
-    farewell: ClassVar[str] = (
-        "Delete the API token at Librato: Integrations, API Tokens. Its name begins with “Hitchpost”, "
-        "if Hitchpost made it."
-    )
+    farewell: ClassVar[str] = "Delete the API token at Librato: Integrations, API Tokens."
     form: ClassVar[tuple[FormField, ...]] = (
         FormField(name="email", label="E-mail", kind=FieldKind.EMAIL, max_length=254, help="Of the account."),
         FormField(
@@ -70,6 +71,16 @@ class Librato:
         "Needs: your account's e-mail and an API token, Record Only or Full Access.",
         "Does: posts annotations and measurements; looks for an annotation again when an answer was lost.",
         "Never: keeps a Full Access token unless you say so, or looks at other tokens' values.",
+    )
+    take_back_form: ClassVar[tuple[FormField, ...]] = (
+        FormField(
+            name=_FULL,
+            label="A Full Access API token, to delete ours with",
+            kind=FieldKind.SECRET,
+            required=False,
+            max_length=512,
+            help="Used once, now, and not kept. Without it you delete our token by hand.",
+        ),
     )
     kinds: ClassVar[tuple[DestinationKind, ...]] = (annotations.KIND, measurements.KIND)
 
@@ -119,12 +130,27 @@ class Librato:
             "mint": False,
             "token_id": token_id,
             "token_name": name,
+            "minted": True,
         }
         return replace(proposal, credentials=(_stored(minted),), details=details)
 
-    def delete_minted(self, http: Http, email: str, full: Secret, token_id: str) -> None:
-        """Delete the token we made, with a Full Access one given for this moment. Raises VendorError."""
-        api.delete_token(self._login(http, email, full), token_id)
+    def made(self, details: Mapping[str, Any]) -> str:
+        """The token that was minted, by its name and id."""
+        if not details.get("minted"):
+            return ""
+        return (
+            f"Hitchpost made itself the Record Only API token “{details['token_name']}” "
+            f"(number {details['token_id']}) at Librato."
+        )
+
+    def take_back(self, http: Http, values: Mapping[str, str], details: Mapping[str, Any]) -> None:
+        """Delete the minted token with a Full Access one."""
+        full = check_token(values.get(_FULL, ""), _FULL)
+        try:
+            api.delete_token(self._login(http, str(details["email"]), full), str(details["token_id"]))
+        except AccessRefused as error:
+            what = f"was refused by Librato (“{error}”): it takes a Full Access token of this account"
+            raise Invalid([Fault(_FULL, what)]) from None
 
     def _login(self, http: Http, email: str, api_token: Secret) -> api.Login:
         return api.Login(http=http, base=self._base, email=email, api_token=api_token)

@@ -41,28 +41,28 @@ def check_email(text: str) -> str:
     return email.lower()
 
 
-def check_token(text: str) -> Secret:
-    """The API token, trimmed. Raises Invalid at its field, with words that never hold the paste."""
+def check_token(text: str, field: str = "api_token") -> Secret:
+    """The API token, trimmed. Raises Invalid at `field`, with words that never hold the paste."""
     api_token = text.strip()
     if any(mark in api_token for mark in _CURLY):
-        raise _refuse("is wrapped in curly quotes: paste it without")
+        raise _refuse(field, "is wrapped in curly quotes: paste it without")
     if _INVISIBLE.search(api_token):
-        raise _refuse("holds an invisible character from a page or chat: copy it from Librato itself")
+        raise _refuse(field, "holds an invisible character from a page or chat: copy it from Librato itself")
     api_token = api_token.strip("\"'`")
     for pattern, what in _FOREIGN:
         if re.match(pattern, api_token):
-            raise _refuse(what)
+            raise _refuse(field, what)
     if re.search(r"\s", api_token):
-        raise _refuse("is broken by a space or a line break: copy it again in one piece")
+        raise _refuse(field, "is broken by a space or a line break: copy it again in one piece")
     if re.search(r"[A-Z]", api_token):
-        raise _refuse("holds capital letters, which Librato's tokens do not have")
+        raise _refuse(field, "holds capital letters, which Librato's tokens do not have")
     if not re.fullmatch(r"[a-z0-9]*", api_token):
-        raise _refuse("holds a character that Librato's tokens do not have")
+        raise _refuse(field, "holds a character that Librato's tokens do not have")
     if not _TOKEN.match(api_token):
         what = "short: it was cut off, copy it again" if len(api_token) < 22 else "long: was it pasted twice?"
-        raise _refuse(f"is too {what}")
+        raise _refuse(field, f"is too {what}")
     return Secret(api_token)
 
 
-def _refuse(what: str) -> Invalid:
-    return Invalid([Fault("api_token", what)])
+def _refuse(field: str, what: str) -> Invalid:
+    return Invalid([Fault(field, what)])
