@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from webapp.core import connections
 from webapp.core.audit import Actor
+from webapp.core.events import send_test_event
 from webapp.core.queries.connection import require_connection
 from webapp.core.queries.connections import ConnectionState
 from webapp.core.queries.kinds import refuse_overlong, what_we_made
@@ -17,7 +18,6 @@ from webapp.errors import Conflict, Invalid, VendorError
 from webapp.ui._forms import Form, text, with_faults
 from webapp.ui._lists import owner_of, provider_titles
 from webapp.ui._session import connect_page, runtime, viewer
-from webapp.ui._test_event import send_test_event
 from webapp.ui.connections import disconnect_page
 
 blueprint = Blueprint("connection_acts", __name__, url_prefix="/connections/<uuid:connection_id>")

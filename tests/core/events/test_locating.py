@@ -107,7 +107,7 @@ def test_a_test_event_goes_the_way_of_every_other(yard: Yard) -> None:
     destination_id = yard.destination()
     with yard.runtime.database.read():
         user_id = yard.connection(destination_id).user_id
-    event_id = events.send_test_event(yard.runtime, user_id)
+    event_id = events.send_test_event(yard.runtime, user_id, "ada")
     yard.drain()
     assert yard.inbox.taken[0][1]["type"] == events.TEST_TYPE
     assert where(yard, event_id) == {destination_id: W.DELIVERED}

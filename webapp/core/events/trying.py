@@ -11,14 +11,13 @@ from webapp.lib.ids import uuid7
 TEST_TYPE = "hitchpost.test"
 
 
-def send_test_event(runtime: Runtime, user_id: UUID) -> str:
-    """Accept a test event for that user; its public id. Raises Invalid when the user is disabled."""
+def send_test_event(runtime: Runtime, user_id: UUID, sender: str) -> str:
+    """Accept a test event for that user, sent by `sender`; its public id. Raises Invalid, Overloaded."""
     event = {
         "id": str(uuid7()),
         "source": "hitchpost",
         "type": TEST_TYPE,
-        "subject": "hello",
-        "data": {"message": "A test event from Hitchpost: if you can read this, forwarding works."},
+        "data": {"message": f"A test event, sent by {sender} from the connection's page."},
     }
     accepted = accept(runtime, json.dumps(event).encode(), form=EventForm.NATIVE, only_user=user_id)
     return accepted.ids[0]
