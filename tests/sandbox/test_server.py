@@ -13,6 +13,7 @@ import pytest
 
 from webapp.sandbox import Sandbox, serve
 from webapp.sandbox.door import MAX_BODY
+from webapp.sandbox.server import Handler
 from webapp.sandbox.world import PORTS
 
 
@@ -160,6 +161,17 @@ def test_logs_never_hold_a_query(sandbox: Sandbox, caplog: pytest.LogCaptureFixt
     connection.close()
     assert "GET /api/received 200" in caplog.text
     assert "vendor=" not in caplog.text
+
+
+def test_a_connection_that_idles_ends_without_a_word(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Handler, "timeout", 0.2)
+    connection = connect(sandbox, "baselime_events")
+    assert send(connection, sandbox) == 202
+    assert connection.sock.recv(1) == b""
+    connection.close()
+    assert [record.message for record in caplog.records if record.levelno >= logging.INFO] == []
 
 
 def test_closing_ends_delays_connections_and_the_wait(sandbox: Sandbox) -> None:

@@ -70,6 +70,10 @@ class Handler(WSGIRequestHandler):
         # Never the query string: an install's code comes in one.
         log.debug("%s %s %s", self.command, self.path.partition("?")[0], code)
 
+    def log_error(self, format: str, *args: object) -> None:
+        # A connection that idles or breaks is nothing to tell a terminal; and what is told may hold a query.
+        log.debug("a connection ended: %s", format)
+
 
 class Server(ThreadedWSGIServer):
     """One address; it knows its connections, so that closing it ends them too."""
