@@ -58,7 +58,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 def test_the_demo_prints_three_addresses_and_the_first_sign_in(demo: Demo) -> None:
     said = demo.start()
     assert f"http://127.0.0.1:{demo.port}" in said
-    assert f"http://localhost:{demo.sandbox_port}\n" in said
+    assert f"http://localhost:{demo.sandbox_port} " in said
     assert f"http://localhost:{demo.sandbox_port + 1} " in said
     assert re.search(r"First admin +admin@example\.com\n +Password +\S{15,}\n", said)
 

@@ -112,7 +112,9 @@ def _welcome(home: Home, settings: Settings, sandbox_port: int) -> None:
     click.echo()
     click.echo(f"  Hitchpost             {settings.public_url}")
     click.echo(f"  Baselime's console    http://localhost:{sandbox_port + 1}   (simulated)")
-    click.echo(f"  Sandbox of vendors    http://localhost:{sandbox_port}")
+    click.echo(
+        f"  Sandbox of vendors    http://localhost:{sandbox_port}   (tokens of Last9 and Librato to paste)"
+    )
     sign_in = home.first_sign_in()
     if sign_in is not None:
         click.echo()
