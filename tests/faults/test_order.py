@@ -181,23 +181,31 @@ def test_with_seqs_from_a_counter_instead_of_the_lock_readers_miss_events(
         assert any("gap" in fault or "were read" in fault for fault in race.check())
 
 
-def test_a_transaction_that_waits_for_a_lock_sees_what_was_stored_before_it(postgres_url: str) -> None:
-    """Two requests with the same event at the same moment: one stores it, the other finds it."""
-    with opened_yard(postgres_url) as yard:
+def test_a_request_that_waits_for_a_stream_sees_what_was_stored_meanwhile(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same event in two requests at the same moment: one stores it, the other finds it."""
+    with opened_yard(postgres_url) as yard, ThreadPoolExecutor(2) as pool:
         yard.user()
         yard.accept("first")
         stream_id = a_stream(yard)
         same = storing.Batch([draft("same")], [stream_id])
-        start = threading.Barrier(8)
+        write, written = storing._Writer.write, threading.Event()
 
-        def store() -> storing.Stored:
-            start.wait(10)
-            return storing.store(yard.runtime.database, [same])[0]
+        def dawdle(self: Any, session: Session) -> bool:
+            woken = write(self, session)
+            if not written.is_set():
+                written.set()
+                wait_until_somebody_waits_for_a_lock(yard)
+            return woken
 
-        with ThreadPoolExecutor(8) as pool:
-            stored = [future.result(30) for future in [pool.submit(store) for _ in range(8)]]
-    assert sum(each.duplicates for each in stored) == 7
-    assert {place for each in stored for place in each.places} == {(stream_id, 2)}
+        monkeypatch.setattr(storing._Writer, "write", dawdle)
+        one = pool.submit(storing.store, yard.runtime.database, [same])
+        assert written.wait(10)
+        other = pool.submit(storing.store, yard.runtime.database, [same])
+        [first], [second] = one.result(10), other.result(10)
+    assert (first.duplicates, second.duplicates) == (0, 1)
+    assert first.places == second.places == [(stream_id, 2)]
 
 
 def test_a_users_first_events_at_the_same_moment_make_one_stream(yard: Yard) -> None:
@@ -284,7 +292,7 @@ def test_an_event_whose_commit_is_slow_wakes_a_destination_that_goes_idle_meanwh
 
 
 def wait_until_somebody_waits_for_a_lock(yard: Yard) -> None:
-    """Or has settled without waiting, after a second."""
+    """Or goes on without waiting, after a second: then the test has something to find."""
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     end = time.monotonic() + 1.0
     while time.monotonic() < end:
