@@ -30,7 +30,8 @@ def add_routes(app: Flask, desk: Desk, metrics: Metrics) -> None:
         for kind, item in items:
             check(kind, item, metrics, now)
         for kind, item in items:
-            metrics.meet(str(item["name"]), kind)
+            met = metrics.meet(str(item["name"]), kind)
+            met.properties |= {one: item[one] for one in PROPERTIES if one in item}
         desk.recorder.take("librato", "metrics", EMAIL, [item for _, item in items])
         # Recorded live: 200 and nothing in it, whatever its content type says.
         return Response(b"", content_type="application/json;charset=utf-8"), 200
