@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from tests.forwarding import SINGLE, Yard, status
 from webapp.core import credentials, delivery
+from webapp.core.delivery import holding
 from webapp.core.delivery.turns import take_turn
 from webapp.core.streams import leases
 from webapp.core.streams.leases import lease_next
@@ -114,7 +115,10 @@ def test_large_events_go_out_in_requests_below_the_vendors_bytes(yard: Yard) -> 
     assert max(len(request) for request in yard.inbox.requests) <= 23
 
 
-def test_a_turn_ends_after_five_batches_and_others_come_first(yard: Yard) -> None:
+def test_a_turn_ends_after_five_batches_and_others_come_first(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "TURN_SECONDS", 60.0)
     busy = yard.destination(who="busy")
     for part in range(8):
         yard.accept(*[f"{part}-{number}" for number in range(1000)], user="busy")
@@ -127,6 +131,19 @@ def test_a_turn_ends_after_five_batches_and_others_come_first(yard: Yard) -> Non
     assert row.due_at is not None
     yard.drain()
     assert len(yard.inbox.ids) == 8000
+
+
+@pytest.mark.parametrize(("kind", "requests"), [("baselime.events", [1000] * 3), (SINGLE.name, [1] * 120)])
+def test_however_little_time_a_turn_has_it_gets_something_done(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, kind: str, requests: list[int]
+) -> None:
+    monkeypatch.setattr(holding, "TURN_SECONDS", 0.0)
+    yard.destination(kind)
+    yard.accept(*[str(number) for number in range(min(1000, sum(requests)))])
+    for more in range(1, sum(requests) // 1000):
+        yard.accept(*[f"{more}-{number}" for number in range(1000)])
+    yard.drain()
+    assert [len(request) for request in yard.inbox.requests] == requests
 
 
 def test_a_vendor_of_single_events_gets_them_one_by_one_in_order_and_few_settles(yard: Yard) -> None:

@@ -50,9 +50,14 @@ class Holder:
         self._end = time.monotonic() + TURN_SECONDS
 
     @property
+    def is_late(self) -> bool:
+        """Whether the time of this turn has passed."""
+        return time.monotonic() >= self._end
+
+    @property
     def is_over(self) -> bool:
-        """Whether it is the turn of others."""
-        return self._batches >= TURN_BATCHES or time.monotonic() >= self._end
+        """Whether it is the turn of others: after one batch at least, however slow the reading was."""
+        return self._batches >= TURN_BATCHES or (self._batches > 0 and self.is_late)
 
     @property
     def witnessed(self) -> bool:

@@ -25,7 +25,8 @@ _MOST = 50
 def replay(holder: Holder, find_key: Callable[[Answer], None]) -> None:
     """Send what is queued; `find_key` takes an answer that refuses the key. What fails for now stays."""
     waiting = list(_queued(holder))
-    while waiting and holder.kept and not holder.is_over:
+    late = False
+    while waiting and holder.kept and not late:
         letter_id, event = waiting[0]
         answer = holder.send([event])
         verdict = judge(
@@ -42,6 +43,7 @@ def replay(holder: Holder, find_key: Callable[[Answer], None]) -> None:
             case _:
                 _settle(holder, letter_id, answer, verdict)
                 waiting.pop(0)
+        late = holder.is_late
 
 
 def _queued(holder: Holder) -> Sequence[tuple[UUID, OutgoingEvent]]:
