@@ -10,7 +10,8 @@ from webapp.core.refresh import fresh_access
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict
 from webapp.lib.secret import Secret
-from webapp.models import CredentialKind
+from webapp.models import Connection, CredentialKind
+from webapp.providers.base import ListsEnvironments
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,12 @@ def hand_out(
 ) -> HandOut:
     """The connection's access token, refreshed first if it would not last `min_ttl` seconds.
 
+    Without a `scope` it is the one that Hitchpost itself works with.
+
     Whether `actor` may see this connection is for the caller to know. Raises Conflict when there is no grant
     or the vendor refuses it, VendorUnavailable when it cannot be renewed now.
     """
+    scope = scope or _usual_scope(runtime, connection_id)
     fresh_access(runtime, connection_id, scope, min_ttl=min_ttl)
     with runtime.database.write() as session:
         # Read again beside the audit line: what is given is what is written down, whoever refreshed since.
@@ -45,3 +49,11 @@ def hand_out(
             detail=f"the access token {grant.fingerprint}",
         )
         return HandOut(parts["access_token"], grant.expires_at)
+
+
+def _usual_scope(runtime: Runtime, connection_id: UUID) -> str:
+    with runtime.database.read() as session:
+        connection = session.get(Connection, connection_id)
+    provider: object = runtime.providers.get(connection.provider) if connection else None
+    kind, scope = provider.lists_with if isinstance(provider, ListsEnvironments) else ("", "")
+    return scope if kind == CredentialKind.GRANT else ""

@@ -13,9 +13,10 @@ from tests import vendors as stage
 from tests.vendors import Vendors, connect
 from webapp.core import connections, credentials, destinations, environments, refresh
 from webapp.core.audit import HITCHPOST
+from webapp.core.handouts import hand_out
 from webapp.core.refresh import Outcome
 from webapp.core.runtime import Runtime
-from webapp.errors import AccessRefused
+from webapp.errors import AccessRefused, Conflict
 from webapp.lib import clock
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.ids import uuid7
@@ -314,3 +315,14 @@ def test_a_stop_whose_start_was_seen_carries_both_times(
     stage.drain(runtime)
     last = vendors.taken("librato")[-1]
     assert last["end_time"] - last["start_time"] == 300
+
+
+def test_an_access_token_is_handed_out_by_its_scope_or_as_the_usual_one(
+    runtime: Runtime, last9: Connection
+) -> None:
+    held = parts(runtime, last9)["access_token"]
+    for scope in ("", "write"):
+        given = hand_out(runtime, HITCHPOST, last9.id, scope=scope)
+        assert given.access_token.reveal() == held
+    with pytest.raises(Conflict):
+        hand_out(runtime, HITCHPOST, last9.id, scope="delete")
