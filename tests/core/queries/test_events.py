@@ -1,5 +1,6 @@
 """Where is event X? Found by either of its names, and told for each destination."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -56,6 +57,14 @@ def place(database: Database, made: Made, seq: int) -> Place:
     return found
 
 
+def test_a_destination_that_ended_before_an_event_came_is_no_place_of_it(database: Database) -> None:
+    made = make("ada", head=1)
+    made.destination.closed_at = clock.now() - timedelta(hours=1)
+    stored(database, made)
+    with database.read() as session:
+        assert places_of(session, find_event(session, made.user.id, public_id(made, 1))) == ()
+
+
 def attempt(made: Made, first: int, last: int) -> Attempt:
     moment = clock.now()
     return Attempt(
@@ -87,7 +96,7 @@ def letter(made: Made, seq: int, state: DeadLetterState) -> DeadLetter:
     [
         ({"cursor_seq": 2}, 3, Standing.WAITING),
         ({"cursor_seq": 2, "hold": Hold.PAUSED, "reason": "Paused by a person."}, 3, Standing.HELD),
-        ({"cursor_seq": 2, "closed_at": clock.now()}, 3, Standing.ENDED),
+        ({"cursor_seq": 2, "closed_at": clock.now() + timedelta(hours=1)}, 3, Standing.ENDED),
         ({"cursor_seq": 3}, 3, Standing.DELIVERED),
         ({"cursor_seq": 3, "origin_seq": 3}, 3, Standing.BEFORE),
         ({"cursor_seq": 3, "settings": {"types": ["alert*"]}}, 3, Standing.FILTERED),

@@ -167,7 +167,7 @@ def find_by_identity(session: Session, user_id: UUID, source: str, own_id: str) 
 
 
 def places_of(session: Session, event: EventRow) -> tuple[Place, ...]:
-    """Where `event` is, destination by destination; those that wanted it first."""
+    """Where `event` is, destination by destination; not those that had ended before it came."""
     stream_id = UUID(event.id.partition("-")[0])
     chosen = (
         select(Destination, Environment.vendor_key, Account.account_key, Connection.id.label("connection_id"))
@@ -175,6 +175,7 @@ def places_of(session: Session, event: EventRow) -> tuple[Place, ...]:
         .join(Account, Account.id == Environment.account_id)
         .join(Connection, Connection.id == Account.connection_id)
         .where(Destination.stream_id == stream_id)
+        .where(or_(Destination.closed_at.is_(None), Destination.closed_at > event.accepted_at))
         .order_by(Destination.id)
     )
     found = session.execute(chosen).all()
