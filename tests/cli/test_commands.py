@@ -155,3 +155,12 @@ def test_the_sandbox_says_which_ports_are_taken(call: Call) -> None:
         told = call("sandbox", "--port", str(taken.getsockname()[1]))
     assert told.returncode == 1
     assert "The sandbox cannot listen: " in told.stderr
+
+
+@pytest.mark.parametrize("name", ["HITCHPOST_PORT", "HITCHPOST_SANDBOX_PORT"])
+def test_a_port_that_is_none_is_named_before_anything_is_made(call: Call, name: str, tmp_path: Path) -> None:
+    done = call("demo", **{name: "abc"})
+    assert done.returncode != 0
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

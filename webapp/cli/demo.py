@@ -23,19 +23,27 @@ from webapp.sandbox.baselime.accounts import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_S
 from webapp.settings import Settings
 
 _SANDBOX_SECONDS = 20.0
+_PORTS = click.IntRange(1, 65535)
 
 
 @click.command()
 @click.option("--home", "path", type=click.Path(path_type=Path), default=homes.DEFAULT, show_default=True)
-def demo(path: Path) -> None:
+@click.option("--port", type=_PORTS, envvar="HITCHPOST_PORT", show_envvar=True, default=8000)
+@click.option(
+    "--sandbox-port",
+    type=_PORTS,
+    envvar="HITCHPOST_SANDBOX_PORT",
+    show_envvar=True,
+    default=SANDBOX_PORT,
+)
+def demo(path: Path, port: int, sandbox_port: int) -> None:
     """Set up and run Hitchpost beside simulated vendors.
 
     Everything is kept in the folder given by --home.
     HITCHPOST_PORT and HITCHPOST_SANDBOX_PORT move the two. Ctrl-C stops both; started again, everything is as
     it was here, and new at the sandbox, which keeps nothing.
     """
-    port = int(os.environ.setdefault("HITCHPOST_PORT", "8000"))
-    sandbox_port = int(os.environ.get("HITCHPOST_SANDBOX_PORT", str(SANDBOX_PORT)))
+    os.environ["HITCHPOST_PORT"] = str(port)
     _say("Keys, tables and the first admin")
     home = homes.make(path)
     _use_sandbox(port, sandbox_port)
