@@ -135,6 +135,7 @@ def test_a_setting_with_a_fault_is_named_at_its_field_and_shown_again(world: Wor
     assert answer.status_code == 422
     assert 'value="not a name"' in answer.text
     assert 'aria-invalid="true"' in answer.text
+    assert ".." not in answer.text
 
 
 @pytest.mark.parametrize(("since", "status"), [("2020-01-01T00:00", 303), ("yesterday", 422), ("", 422)])

@@ -49,7 +49,7 @@ def _value(field: FormField, value: Any) -> str | bool:
     if field.choices and text and text not in dict(field.choices):
         raise _Refused("is none of the choices")
     if field.pattern and text and not re.fullmatch(field.pattern, text):
-        raise _Refused(f"is not what this field takes. {field.help}".strip())
+        raise _Refused(f"is not what this field takes. {field.help}".strip().rstrip("."))
     return text
 
 
