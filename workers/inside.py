@@ -14,7 +14,7 @@ from workers.app import app, use
 
 log = logs.get(__name__)
 
-THREADS = 4
+THREADS = 6
 _START_SECONDS = 30.0
 _FINISH_SECONDS = 25.0
 

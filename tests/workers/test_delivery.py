@@ -27,7 +27,8 @@ class Bench:
     def wake(self, bell: Bell) -> None:
         self.rings.append(bell)
 
-    def drain(self, _runtime: object, *, seconds: float) -> int:
+    def drain(self, _runtime: object, *, seconds: float, most_at_a_vendor: int) -> int:
+        assert most_at_a_vendor * 2 <= delivery.PLACES
         with self._lock:
             self.drains += 1
             self.at_once += 1
@@ -42,7 +43,7 @@ class Bench:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench()
     monkeypatch.setattr(core, "drain", bench.drain)
-    monkeypatch.setattr(core, "work_left", lambda _runtime: bench.left)
+    monkeypatch.setattr(core, "work_left", lambda _runtime, **_: bench.left)
     monkeypatch.setattr(parts, "runtime", lambda: bench)
     yield bench
     bench.may_end.set()
@@ -76,7 +77,7 @@ def test_more_rings_than_places_leave_a_note_that_is_answered(bench: Bench) -> N
 
 
 def test_a_drain_that_fails_gives_its_place_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_runtime: object, *, seconds: float) -> int:
+    def fail(_runtime: object, **_: object) -> int:
         raise OSError
 
     monkeypatch.setattr(core, "drain", fail)

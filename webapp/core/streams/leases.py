@@ -7,12 +7,13 @@ whatever it settles is discarded.
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, case, null, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, not_, null, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core.streams import attempts
@@ -62,17 +63,23 @@ class Lease:
         return time.monotonic() - self.renewed < _FRESH_SECONDS
 
 
-def lease_next(session: Session, owner: str) -> Lease | None:
-    """Lease the destination that is due longest; None when none is. What others hold is skipped.
-
-    One that is due and still has a holder was left behind: taking it over leaves an Attempt of its own.
-    """
+def due_and_not_at(vendors: Collection[str]) -> ColumnElement[bool]:
+    """Which destinations are due now, but those at these vendors."""
     # A scalar subquery: a clock that moves inside the statement would keep the index on due_at from being
     # used.
     due = Destination.due_at <= select(db_time()).scalar_subquery()
+    return and_(due, *(not_(Destination.kind.startswith(f"{one}.", autoescape=True)) for one in vendors))
+
+
+def lease_next(session: Session, owner: str, *, not_at: Collection[str] = ()) -> Lease | None:
+    """Lease the destination that is due longest; None when none is. What others hold is skipped.
+
+    Those at the vendors `not_at` wait. One that is due and still has a holder was left behind: taking it over
+    leaves an Attempt of its own.
+    """
     chosen = (
         select(Destination.id, Destination.lease_token)
-        .where(due)
+        .where(due_and_not_at(not_at))
         .order_by(Destination.due_at)
         .limit(1)
         .with_for_update(skip_locked=True)
