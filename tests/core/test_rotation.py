@@ -110,7 +110,7 @@ def test_nothing_is_unreadable_while_a_rotation_refreshes_and_hand_outs_go_on_to
     vendor: FakeVendor,
 ) -> None:
     vendor.rotates = True
-    made = make_grants(runtime, 400, due=True)
+    made = make_grants(runtime, 120, due=True)
     mid_rollout = replace(runtime, vault=parse_keys(f"{old_key},{added_key}"))
     faults: list[BaseException] = []
     over = threading.Event()
@@ -127,7 +127,7 @@ def test_nothing_is_unreadable_while_a_rotation_refreshes_and_hand_outs_go_on_to
         thread.start()
         return thread
 
-    readers = iter(made * 1000)
+    readers = iter(made * 10_000)
     threads = [
         keep(lambda: refresh.sweep(new_ring, limit=5)),
         keep(lambda: refresh.sweep(mid_rollout, limit=5)),

@@ -43,6 +43,8 @@ class Anchor:
     def parse(cls, text: str) -> "Anchor":
         """Read what `str` wrote. Raises ValueError."""
         number, _, mac = text.strip().partition(":")
+        if not mac:
+            raise ValueError("there is no mac")
         return cls(int(number), bytes.fromhex(mac))
 
 
@@ -237,10 +239,7 @@ def _seal_batch(session: Session, key: Secret, head: AuditHead) -> None:
 
 def _lines_up_to(session: Session, chain_no: int) -> Iterator[AuditLine]:
     query = select(AuditLine).where(AuditLine.chain_no <= chain_no).order_by(AuditLine.chain_no)
-    found = session.scalars(query, execution_options={"yield_per": _BATCH_LINES})
-    for batch in found.partitions():
-        yield from batch
-        session.expunge_all()
+    yield from session.scalars(query, execution_options={"yield_per": _BATCH_LINES})
 
 
 def _mac(key: bytes, before: bytes, line: AuditLine, chain_no: int, detail_mac: bytes | None) -> bytes:

@@ -24,10 +24,11 @@ def index() -> str:
     return render_template("audit/index.html", lines=lines, acts=acts, act=act, thing=thing)
 
 
-@blueprint.get("/export.<form>")
+@blueprint.get("/export")
 @admin_page
-def export(form: str) -> Response:
+def export() -> Response:
     """The same lines as a file, all of them: `csv` or `jsonl`."""
+    form = request.args.get("form", "jsonl")
     if form not in _EXPORTS:
         raise NotFound
     lines, kind = _EXPORTS[form]
