@@ -1,5 +1,6 @@
 """The command line, called in this process, in a folder of its own."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -32,8 +33,14 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def run(*arguments: str, **environment: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["hitchpost", *arguments])
         monkeypatch.setattr(os, "environ", plain | environment)
-        with pytest.raises(SystemExit) as ended:
-            main()
+        root = logging.getLogger()
+        kept, level = root.handlers[:], root.level
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:  # a command may send the logs of its process elsewhere
+            root.handlers[:] = kept
+            root.setLevel(level)
         said = capsys.readouterr()
         words = ended.value.code if isinstance(ended.value.code, str) else ""
         status = ended.value.code if isinstance(ended.value.code, int) else int(bool(words))

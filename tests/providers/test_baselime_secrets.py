@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
+from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Request as Asked
 from werkzeug import Response as Answer
@@ -51,8 +52,8 @@ def make(httpserver: HTTPServer) -> Make:
         return Baselime(
             Settings(
                 baselime_client_id="client-1",
-                baselime_client_secret=secret,
-                baselime_client_secret_previous=previous,
+                baselime_client_secret=SecretStr(secret),
+                baselime_client_secret_previous=SecretStr(previous),
                 baselime_api_url=httpserver.url_for("").rstrip("/"),
             )
         )
