@@ -9,9 +9,26 @@ from workers.app import app
 
 log = logs.get(__name__)
 
-#: How often the audit's head is logged at most, in seconds: a log kept elsewhere is what vouches for it.
+#: How often the audit's head is logged, in seconds: a log kept elsewhere is what vouches for it.
 _ANCHOR_SECONDS = 60.0
-_anchored: list[float] = []
+
+
+class _Anchors:
+    """The head that this process sealed last, until it is logged."""
+
+    def __init__(self) -> None:
+        self._head: audit_chain.Anchor | None = None
+        self._next = time.monotonic() + _ANCHOR_SECONDS
+
+    def note(self, head: audit_chain.Anchor | None) -> None:
+        """Keep `head`, if there is a new one, and log what is kept when it is time."""
+        self._head = head or self._head
+        if self._head is not None and time.monotonic() >= self._next:
+            log.info("audit sealed", anchor=str(self._head))
+            self._head, self._next = None, time.monotonic() + _ANCHOR_SECONDS
+
+
+_anchors = _Anchors()
 
 
 @app.task(name="hitchpost.upkeep.tend_installs", ignore_result=True)
@@ -34,10 +51,7 @@ def sweep() -> None:
 @app.task(name="hitchpost.upkeep.seal_audit", ignore_result=True)
 def seal_audit() -> None:
     """Give the latest audit lines their places in the chain, and now and then log where it ends."""
-    head = audit_chain.seal(parts.runtime())
-    if head is not None and (not _anchored or time.monotonic() - _anchored[0] > _ANCHOR_SECONDS):
-        _anchored[:] = [time.monotonic()]
-        log.info("audit sealed", anchor=str(head))
+    _anchors.note(audit_chain.seal(parts.runtime()))
 
 
 @app.task(name="hitchpost.upkeep.note_beat", ignore_result=True)
