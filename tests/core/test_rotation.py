@@ -16,6 +16,7 @@ from webapp.core.audit import HITCHPOST, Act, record
 from webapp.core.handouts import hand_out
 from webapp.core.installs import Received
 from webapp.core.runtime import Runtime
+from webapp.lib.secret import Secret
 from webapp.lib.vault import key_id_of, new_key, parse_keys
 from webapp.models import AuditHead, Credential, Install, UserSession
 
@@ -187,6 +188,23 @@ def test_a_row_that_somebody_holds_is_left_for_the_next_pass(new_ring: Runtime, 
         assert first.wait(10)
     thread.join()
     assert moved == [2, 1]
+
+
+def test_a_process_that_still_seals_with_the_old_key_says_so_in_its_row(
+    runtime: Runtime, new_ring: Runtime
+) -> None:
+    if runtime.database.is_sqlite:
+        pytest.skip("one writer at a time: nobody comes in between")
+    (made,) = make_grants(runtime, 1)
+    with runtime.database.write() as session:
+        row = session.get_one(Credential, made.id)
+        rotation.rotate(new_ring)
+        credentials.replace(session, runtime.vault, row, {"access_token": Secret("access-canary-late")})
+    with runtime.database.read() as session:
+        late = session.get_one(Credential, made.id)
+    assert late.sealed is not None
+    assert late.key_id == key_id_of(late.sealed) == runtime.vault.active
+    assert rotation.rotate(new_ring).count == 1
 
 
 def test_what_cannot_be_opened_is_named_and_left_as_it_was(runtime: Runtime, new_ring: Runtime) -> None:
