@@ -3,11 +3,13 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from webapp.cli import main
 
@@ -33,17 +35,25 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def run(*arguments: str, **environment: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["hitchpost", *arguments])
         monkeypatch.setattr(os, "environ", plain | environment)
-        root = logging.getLogger()
-        kept, level = root.handlers[:], root.level
-        try:
-            with pytest.raises(SystemExit) as ended:
-                main()
-        finally:  # a command may send the logs of its process elsewhere
-            root.handlers[:] = kept
-            root.setLevel(level)
+        with _logs_kept(), pytest.raises(SystemExit) as ended:
+            main()
         said = capsys.readouterr()
         words = ended.value.code if isinstance(ended.value.code, str) else ""
         status = ended.value.code if isinstance(ended.value.code, int) else int(bool(words))
         return Done(status, said.out, said.err + words + ("\n" if words else ""))
 
     return run
+
+
+@contextmanager
+def _logs_kept() -> Iterator[None]:
+    """A command configures the logs of its process, which here is that of all tests."""
+    root = logging.getLogger()
+    handlers, level, configured = root.handlers[:], root.level, structlog.is_configured()
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        if not configured:
+            structlog.reset_defaults()

@@ -9,7 +9,8 @@ that was kept elsewhere.
 
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -134,11 +135,12 @@ class _Check:
 
     def walk(self, session: Session, head: Anchor) -> str | None:
         """The first fault on the way from the start to `head`."""
-        for line in _lines_up_to(session, head.chain_no):
-            fault = self._fault_of(line)
-            if fault is not None:
-                return fault
-            self._pass(line)
+        with closing(_lines_up_to(session, head.chain_no)) as lines:
+            for line in lines:
+                fault = self._fault_of(line)
+                if fault is not None:
+                    return fault
+                self._pass(line)
         if self.good < head.chain_no:
             return f"line {self.good + 1} is missing, and all behind it: the head is {head.chain_no}"
         if not hmac.compare_digest(self._before, head.mac):
@@ -237,9 +239,13 @@ def _seal_batch(session: Session, key: Secret, head: AuditHead) -> None:
     session.execute(update(AuditLine), rows)
 
 
-def _lines_up_to(session: Session, chain_no: int) -> Iterator[AuditLine]:
+def _lines_up_to(session: Session, chain_no: int) -> Generator[AuditLine, None, None]:
     query = select(AuditLine).where(AuditLine.chain_no <= chain_no).order_by(AuditLine.chain_no)
-    yield from session.scalars(query, execution_options={"yield_per": _BATCH_LINES})
+    found = session.scalars(query, execution_options={"yield_per": _BATCH_LINES})
+    try:
+        yield from found
+    finally:
+        found.close()
 
 
 def _mac(key: bytes, before: bytes, line: AuditLine, chain_no: int, detail_mac: bytes | None) -> bytes:
