@@ -39,7 +39,7 @@ def hand_out(
         # As old as it may be: what can be had by now is what there is.
         given = _give(runtime, actor, connection_id, scope, 0.0)
     if given is None:
-        raise Conflict("this connection was disconnected meanwhile")
+        raise Conflict("this connection, or its access token, ended meanwhile")
     return given
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from webapp.core.queries.audit import narrowed
 from webapp.lib.database import Database
-from webapp.lib.times import rfc3339
 from webapp.models import AuditLine
 
 _BATCH_LINES = 1000
@@ -49,7 +48,7 @@ def _rows(database: Database, act: str, thing: str) -> Iterator[Row]:
 def _row(line: AuditLine) -> Row:
     return {
         "id": line.id,
-        "at": rfc3339(line.at),
+        "at": line.at.isoformat(),
         "actor": line.actor,
         "act": line.act,
         "object": line.object,
