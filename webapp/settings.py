@@ -55,6 +55,8 @@ class Settings(BaseModel):
 
     baselime_client_id: str = ""
     baselime_client_secret: SecretStr = SecretStr("")
+    #: while the vendor changes over: the one that is tried when the other is refused
+    baselime_client_secret_previous: SecretStr = SecretStr("")
     baselime_console_url: str = "https://console.baselime.io"
     baselime_api_url: str = "https://api.baselime.io"
     baselime_events_url: str = "https://events.baselime.io"

@@ -22,6 +22,8 @@ POLL_SECONDS = 2.0
 _NOTE_SECONDS = 10.0
 _INSTALLS_SECONDS = 5.0
 _UPKEEP_SECONDS = 60.0
+#: An act is sealed into the audit's chain within a second.
+AUDIT_SECONDS = 0.5
 _FINISH_SECONDS = 25.0
 
 _rounds: list[Round] = []
@@ -45,6 +47,7 @@ def _begin(**_: Any) -> None:
         Round(refresh.sweep, POLL_SECONDS),
         Round(environments.sweep, POLL_SECONDS),
         Round(upkeep.tend_installs, _INSTALLS_SECONDS),
+        Round(upkeep.seal_audit, AUDIT_SECONDS),
         Round(upkeep.sweep, _UPKEEP_SECONDS),
     ]
     for each in _rounds:

@@ -1,8 +1,34 @@
 """Upkeep: ends what has expired, drops what is old, and notes who lives."""
 
-from webapp.core import installs, links, processes, retention, sessions
+import time
+
+from webapp.core import audit_chain, installs, links, processes, retention, sessions
+from webapp.lib import logs
 from workers import parts
 from workers.app import app
+
+log = logs.get(__name__)
+
+#: How often the audit's head is logged, in seconds: a log kept elsewhere is what vouches for it.
+_ANCHOR_SECONDS = 60.0
+
+
+class _Anchors:
+    """The head that this process sealed last, until it is logged."""
+
+    def __init__(self) -> None:
+        self._head: audit_chain.Anchor | None = None
+        self._next = time.monotonic() + _ANCHOR_SECONDS
+
+    def note(self, head: audit_chain.Anchor | None) -> None:
+        """Keep `head`, if there is a new one, and log what is kept when it is time."""
+        self._head = head or self._head
+        if self._head is not None and time.monotonic() >= self._next:
+            log.info("audit sealed", anchor=str(self._head))
+            self._head, self._next = None, time.monotonic() + _ANCHOR_SECONDS
+
+
+_anchors = _Anchors()
 
 
 @app.task(name="hitchpost.upkeep.tend_installs", ignore_result=True)
@@ -20,6 +46,12 @@ def sweep() -> None:
         sessions.forget_ended(session)
         links.forget_ended(session)
         processes.forget(session)
+
+
+@app.task(name="hitchpost.upkeep.seal_audit", ignore_result=True)
+def seal_audit() -> None:
+    """Give the latest audit lines their places in the chain, and now and then log where it ends."""
+    _anchors.note(audit_chain.seal(parts.runtime()))
 
 
 @app.task(name="hitchpost.upkeep.note_beat", ignore_result=True)

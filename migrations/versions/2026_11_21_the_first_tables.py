@@ -10,6 +10,7 @@ down_revision: str | None = None
 def upgrade() -> None:
     """Make every table, the ones that others refer to first."""
     _make_audit_lines()
+    _make_audit_head()
     _make_breakers()
     _make_notices()
     _make_processes()
@@ -49,6 +50,7 @@ def downgrade() -> None:
         "processes",
         "notices",
         "breakers",
+        "audit_head",
         "audit_lines",
     ):
         op.drop_table(name)
@@ -66,10 +68,33 @@ def _make_audit_lines() -> None:
         sa.Column("object", sa.Text(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("chain_no", sa.BigInteger(), nullable=True),
+        sa.Column("detail_mac", sa.LargeBinary(), nullable=True),
+        sa.Column("mac", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_audit_lines"),
+        sa.UniqueConstraint("chain_no", name="uq_audit_lines_chain_no"),
     )
     op.create_index("ix_audit_lines_at", "audit_lines", ["at"], unique=False)
     op.create_index("ix_audit_lines_connection_id", "audit_lines", ["connection_id", "id"], unique=False)
+    op.create_index(
+        "ix_audit_lines_unsealed",
+        "audit_lines",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("chain_no IS NULL"),
+        sqlite_where=sa.text("chain_no IS NULL"),
+    )
+
+
+def _make_audit_head() -> None:
+    op.create_table(
+        "audit_head",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("chain_no", sa.BigInteger(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
+    )
 
 
 def _make_breakers() -> None:
@@ -288,6 +313,7 @@ def _make_installs() -> None:
         sa.Column("session_id", sa.Uuid(), nullable=True),
         sa.Column("binding_hash", sa.LargeBinary(), nullable=True),
         sa.Column("code_hmac", sa.LargeBinary(), nullable=True),
+        sa.Column("code_key_id", sa.Text(), nullable=True),
         sa.Column("solicited", sa.Boolean(), nullable=False),
         sa.Column("connection_id", sa.Uuid(), nullable=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),

@@ -1,49 +1,16 @@
 """What a person meets at the command line: help for everything, plain words for every fault."""
 
 import io
-import os
 import socket
 import stat
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests import instances
-from webapp.cli import COMMANDS, main
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a command ended, and what it said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Call = Callable[..., Done]
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Call `hitchpost` in an empty folder, with nothing set but what is given."""
-    monkeypatch.chdir(tmp_path)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("HITCHPOST_")}
-
-    def run(*arguments: str, **environment: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["hitchpost", *arguments])
-        monkeypatch.setattr(os, "environ", plain | environment)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        words = ended.value.code if isinstance(ended.value.code, str) else ""
-        status = ended.value.code if isinstance(ended.value.code, int) else int(bool(words))
-        return Done(status, said.out, said.err + words + ("\n" if words else ""))
-
-    return run
+from tests.cli.conftest import Call
+from webapp.cli import COMMANDS
 
 
 def test_every_command_is_named_and_explains_itself(call: Call) -> None:

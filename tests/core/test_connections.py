@@ -278,7 +278,8 @@ def test_a_grant_is_given_back_where_the_vendor_takes_it(
     providers = runtime.providers
     assert isinstance(providers, dict)
     providers["baselime"] = vendor
-    assert connections.disconnect(runtime, actor, connection.id) == ""
+    said = connections.disconnect(runtime, actor, connection.id)
+    assert ("remove it there by hand" in said) is (fault is not None)
     assert vendor.counts == {"revoked refresh-canary-1": 1}
     assert read(runtime, connection.id).state is DISCONNECTED
 

@@ -99,4 +99,5 @@ TABLE: dict[str, Row] = {
     ),
     "POST /admin/api-keys/<uuid:key_id>/revoke": ADMIN,
     "GET /admin/audit": ADMIN,
+    "GET /admin/audit/export": ADMIN,
 }

@@ -9,6 +9,7 @@ from tests.ui.access import TABLE
 from tests.ui.world import CANARIES, World
 from webapp.core import api_keys, users
 from webapp.core.api_keys import Scope
+from webapp.core.audit import HITCHPOST, Act, record
 from webapp.errors import NotFound
 from webapp.lib.secret import Secret
 
@@ -194,3 +195,20 @@ def test_an_unexpected_fault_is_a_page_with_a_number_and_no_detail(
     assert answer.headers["X-Request-Id"] in logged.out + logged.err
     assert "RuntimeError" in logged.out + logged.err
     assert canary.reveal() not in answer.text + logged.out + logged.err
+
+
+def test_the_audit_is_taken_along_as_it_is_filtered(world: World) -> None:
+    client = world.client("alice")
+    made = {"name": "x", "scopes": ["events:write"], "lifetime": "30", "user": ""}
+    world.post(client, "/admin/api-keys", made)
+    with world.runtime.database.write() as session:
+        record(session, HITCHPOST, Act.TOLD, "user:x", detail="=1+1")
+    page = client.get("/admin/audit?act=connection.told").text
+    for form, told in (("csv", "'=1+1"), ("jsonl", '"=1+1"')):
+        assert f"/admin/audit/export?form={form}&amp;act=connection.told" in page
+        answer = client.get(f"/admin/audit/export?form={form}&act=connection.told")
+        assert told in answer.text
+        assert "api_key.made" not in answer.text
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="audit.{form}"'
+        assert "api_key.made" in client.get(f"/admin/audit/export?form={form}").text
+    assert client.get("/admin/audit/export?form=exe").status_code == 404

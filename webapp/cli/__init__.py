@@ -18,6 +18,7 @@ COMMANDS = {
     "admin": "people:admin",
     "api-key": "people:api_key",
     "keys": "keys:keys",
+    "audit": "audit:audit",
     "send": "send:send",
     "doctor": "doctor:doctor",
 }

@@ -10,6 +10,7 @@ from webapp.cli import home as homes
 from webapp.core.queries.destinations import DestinationQuery, DestinationRow, list_destinations
 from webapp.core.queries.health import Health, read_health
 from webapp.core.queries.readiness import check_readiness
+from webapp.core.refresh import refresh_samples
 from webapp.core.runtime import Runtime
 
 #: Work that waits longer than this past its time is overdue, in seconds.
@@ -17,16 +18,24 @@ OVERDUE_SECONDS = 60.0
 
 
 @click.command()
-def doctor() -> None:
+@click.option(
+    "--refresh-sample",
+    is_flag=True,
+    help="Refresh one healthy connection of each vendor now, to see that this configuration can.",
+)
+def doctor(*, refresh_sample: bool) -> None:
     """Say what is wrong with this instance.
 
-    It reads only. Status 0 when nothing is wrong.
+    It reads only, but for a sample; one that fails changes nothing, so it can be tried with a new secret
+    before the change goes out. Status 0 when nothing is wrong.
     Faults are: work overdue for more than a minute, no worker seen, a sealed value without its key, a schema
     that is not this code's, and a destination whose ledger does not add up.
     """
     runtime = Runtime.start(homes.settings())
     try:
         faults = list(_examine(runtime))
+        if refresh_sample:
+            faults += _sample(runtime)
     finally:
         runtime.close()
     for fault in faults:
@@ -49,6 +58,18 @@ def _examine(runtime: Runtime) -> Iterator[str]:
     for row in _destinations(runtime):
         if not row.ledger.exact:
             yield f"the ledger of destination {row.id} does not add up: {row.ledger}"
+
+
+def _sample(runtime: Runtime) -> Iterator[str]:
+    tried = 0
+    for sample in refresh_samples(runtime):
+        tried += 1
+        if sample.fault is None:
+            click.echo(f"refreshed {sample.label} ({sample.client_key}) in {sample.seconds:.1f} s")
+        else:
+            yield f"the sample {sample.label} ({sample.client_key}) was not refreshed: {sample.fault}"
+    if not tried:
+        click.echo("no healthy connection to refresh as a sample")
 
 
 def _summary(health: Health) -> str:

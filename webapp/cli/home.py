@@ -1,11 +1,14 @@
 """The folder where an instance without a configuration of its own keeps its keys and its database: `var/`."""
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.cli.keys import make_secret_key
 from webapp.core import credentials
+from webapp.core.runtime import Runtime
 from webapp.settings import PREFIX, Settings
 
 DEFAULT = Path("var")
@@ -50,6 +53,11 @@ def make(path: Path) -> Home:
     return home
 
 
+def make_secret_key() -> str:
+    """What signs the cookies: 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
 def use(home: Home) -> None:
     """Point this process's settings at the folder's files, where they exist and nobody pointed elsewhere."""
     for name in _KEYS:
@@ -62,6 +70,16 @@ def settings() -> Settings:
     """The settings of a command: the environment's, and `var/` for what they leave open."""
     use(Home(DEFAULT.resolve()))
     return Settings.load()
+
+
+@contextmanager
+def runtime() -> Iterator[Runtime]:
+    """The parts that a command works with."""
+    made = Runtime.start(settings())
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def _default(name: str, suffix: str, value: str) -> None:

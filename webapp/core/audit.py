@@ -46,6 +46,8 @@ class Act(StrEnum):
     API_KEY_MADE = "api_key.made"
     API_KEY_REVOKED = "api_key.revoked"
     CONNECT_SESSION_MADE = "connect_session.made"
+    KEYS_ROTATED = "keys.rotated"
+    AUDIT_ERASED = "audit.erased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}DEBUG is on: error pages would show what is inside"
     if settings.allow_private_vendors:
         yield f"{PREFIX}ALLOW_PRIVATE_VENDORS is on: it is for the sandbox of development"
-    for name in ("baselime_client_id", "baselime_client_secret"):
+    for name in ("baselime_client_id", "baselime_client_secret", "baselime_client_secret_previous"):
         value = getattr(settings, name)
         plain = value if isinstance(value, str) else value.get_secret_value()
         if "sandbox" in plain:

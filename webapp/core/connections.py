@@ -8,7 +8,6 @@
 Locks are taken in one order everywhere: streams, destinations, connections, then what hangs from them.
 """
 
-import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
@@ -16,10 +15,10 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import audit, credentials, destinations
+from webapp.core import audit, credentials, destinations, revocation
 from webapp.core.audit import Act, Actor
 from webapp.core.runtime import Runtime
-from webapp.errors import Conflict, NotFound, VendorError
+from webapp.errors import Conflict, NotFound
 from webapp.lib.database import db_time
 from webapp.models import (
     OPEN_STATES,
@@ -34,11 +33,12 @@ from webapp.models import (
     Install,
     InstallState,
 )
-from webapp.providers.base import Revokes, TakesBack
+from webapp.providers.base import TakesBack
 
 #: Failures in a row of the daily fetch after which a connection is no longer simply active.
 TROUBLED_FETCHES = 3
 _REASON_CHARACTERS = 500
+_NOT_REVOKED = "The vendor did not confirm that our access is revoked: remove it there by hand."
 _WORKING = (ConnectionState.ACTIVE, ConnectionState.DEGRADED)
 
 
@@ -138,24 +138,25 @@ def disconnect(
 ) -> str:
     """End it: forget every secret, let go of its accounts, close its destinations. What to do at the vendor.
 
-    The vendor is asked to revoke first, where it can be; with what is `given` for the provider's
-    `take_back_form`, what we made there is deleted. Raises NotFound, Conflict when it ended before, and
-    Invalid or VendorError when it cannot be taken back: then nothing has changed.
+    The vendor is asked to revoke first, where it can be; what a refresh brought meanwhile is revoked after.
+    With what is `given` for the provider's `take_back_form`, what we made there is deleted. Raises NotFound,
+    Conflict when it ended before, and Invalid or VendorError when it cannot be taken back: then nothing has
+    changed.
     """
     with runtime.database.read() as session:
-        connection = session.get(Connection, connection_id)
-    if connection is None:
-        raise NotFound
-    _require_open(connection)
+        connection = _found_open(session, connection_id)
+        held = revocation.read_held(session, runtime, connection)
     left = _take_back(runtime, connection, given or {})
-    _revoke(runtime, connection)
+    revoked = revocation.give_back(runtime, connection, (one.parts for one in held))
     with runtime.database.write() as session:
         destinations.close_for_connection(session, connection_id)
         connection = lock(session, connection_id)
         _require_open(connection)
+        newer = revocation.read_held(session, runtime, connection, beyond=held)
         end(session, connection, "Disconnected by a person.")
-        _record(session, actor, Act.DISCONNECTED, connection)
-    return left
+        _record(session, actor, Act.DISCONNECTED, connection, "" if revoked else _NOT_REVOKED)
+    revoked = revocation.give_back(runtime, connection, (one.parts for one in newer)) and revoked
+    return left if revoked else f"{_NOT_REVOKED} {left}".strip()
 
 
 def end(session: Session, connection: Connection, reason: str) -> None:
@@ -188,22 +189,12 @@ def _take_back(runtime: Runtime, connection: Connection, given: Mapping[str, str
     return f"{made} {known.farewell}".strip() if known else ""
 
 
-def _revoke(runtime: Runtime, connection: Connection) -> None:
-    """Ask the vendor to end each grant, best effort."""
-    provider = runtime.providers.get(connection.provider)
-    if not isinstance(provider, Revokes):
-        return
-    with runtime.database.read() as session:
-        grants = session.scalars(
-            select(Credential).where(
-                Credential.connection_id == connection.id, Credential.environment_id.is_(None)
-            )
-        )
-        opened = [credentials.open_parts(runtime.vault, grant) for grant in grants]
-    for parts in filter(None, opened):
-        # The secrets are forgotten here whatever the vendor answers; its page for doing it by hand is shown.
-        with contextlib.suppress(VendorError):
-            provider.revoke(runtime.http, parts, connection.details)
+def _found_open(session: Session, connection_id: UUID) -> Connection:
+    connection = session.get(Connection, connection_id)
+    if connection is None:
+        raise NotFound
+    _require_open(connection)
+    return connection
 
 
 def _found(session: Session, connection: Connection) -> tuple[ConnectionState, str | None]:

@@ -7,19 +7,24 @@ object, sealed as a whole and bound to the row and to its connection. Plain valu
 
 import json
 import random
+import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from webapp.lib.database import db_time
 from webapp.lib.ids import uuid7
 from webapp.lib.secret import Secret
 from webapp.lib.vault import Cell, Vault, new_key
-from webapp.models import Credential, CredentialKind, Install
+from webapp.models import AuditHead, Credential, CredentialKind, Install
 
+#: Every kind of row that holds a sealed value, in `sealed`.
+Sealed = Credential | Install | AuditHead
 #: A refresh is due at this share of the lifetime, drawn anew each time so that crowds spread.
 _EARLIEST_SHARE, _LATEST_SHARE = 0.50, 0.67
 
@@ -64,8 +69,10 @@ def replace(
     lifetime: float | None = None,
 ) -> None:
     """Seal new `parts` into an existing row: one generation up, failures forgotten, schedule drawn anew."""
-    credential.sealed = vault.seal(_pack(parts), _cell(credential))
+    credential.sealed = vault.seal(_pack(parts), _cell_of(credential))
     credential.key_id = vault.active
+    # Written even where it looks unchanged: a rotation may have changed it since this row was read.
+    flag_modified(credential, "key_id")
     credential.fingerprint = next(iter(parts.values())).fingerprint()
     credential.generation += 1
     credential.issued_at = session.execute(select(db_time())).scalar_one()
@@ -90,7 +97,7 @@ def open_parts(vault: Vault, credential: Credential) -> dict[str, Secret]:
     """The plain parts, by name; empty once wiped. Raises VaultError when the seal does not hold."""
     if credential.sealed is None:
         return {}
-    return _unpack(vault.open(credential.sealed, _cell(credential)))
+    return _unpack(vault.open(credential.sealed, _cell_of(credential)))
 
 
 def find(
@@ -107,6 +114,19 @@ def find(
     return session.execute(query).scalar_one_or_none()
 
 
+def find_now(
+    session: Session, connection_id: UUID, kind: CredentialKind, *, scope: str = ""
+) -> tuple[Credential, datetime] | None:
+    """The credential in that slot and the database's clock, in one statement; None when it holds nothing."""
+    query = select(Credential, db_time()).where(
+        Credential.connection_id == connection_id,
+        Credential.slot == _slot(kind, scope, None),
+        Credential.sealed.is_not(None),
+    )
+    row = session.execute(query).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
 def wipe(session: Session, connection_id: UUID) -> None:
     """Forget every secret of a connection. One generation up: no refresh in flight can bring one back."""
     session.execute(
@@ -120,14 +140,38 @@ def wipe(session: Session, connection_id: UUID) -> None:
 
 def seal_for_install(vault: Vault, install: Install, parts: Mapping[str, Secret]) -> bytes:
     """Seal a code or a pending grant into an Install."""
-    return vault.seal(_pack(parts), _install_cell(install))
+    return vault.seal(_pack(parts), _cell_of(install))
 
 
 def open_for_install(vault: Vault, install: Install) -> dict[str, Secret]:
     """What `seal_for_install` put in; empty once wiped."""
     if install.sealed is None:
         return {}
-    return _unpack(vault.open(install.sealed, _install_cell(install)))
+    return _unpack(vault.open(install.sealed, _cell_of(install)))
+
+
+def make_chain_key(vault: Vault, head: AuditHead) -> Secret:
+    """A fresh key for the chain of audit lines, sealed into its row."""
+    key = Secret(secrets.token_hex(32))
+    head.sealed = vault.seal(key, _cell_of(head))
+    return key
+
+
+def open_chain_key(vault: Vault, head: AuditHead) -> Secret:
+    """The key of the chain of audit lines. Raises VaultError when the seal does not hold."""
+    return vault.open(head.sealed, _cell_of(head))
+
+
+def reseal(vault: Vault, row: Sealed) -> None:
+    """Seal what `row` holds once more, under the active key; what it means is the same.
+
+    Raises VaultError when the seal does not hold, and leaves the row as it was.
+    """
+    if row.sealed is None:
+        return
+    row.sealed = vault.seal(vault.open(row.sealed, _cell_of(row)), _cell_of(row))
+    if isinstance(row, Credential):
+        row.key_id = vault.active
 
 
 def code_digests(vault: Vault, provider: str, code: Secret) -> tuple[bytes, ...]:
@@ -139,12 +183,10 @@ def _slot(kind: CredentialKind, scope: str, environment_id: UUID | None) -> str:
     return f"{kind.value}:{scope}:{environment_id or ''}"
 
 
-def _cell(credential: Credential) -> Cell:
-    return Cell("credentials", credential.id, credential.connection_id, "sealed")
-
-
-def _install_cell(install: Install) -> Cell:
-    return Cell("installs", install.id, install.id, "sealed")
+def _cell_of(row: Sealed) -> Cell:
+    """The cell of `row`'s sealed value: a credential hangs from its connection, the others from nothing."""
+    owner = row.connection_id if isinstance(row, Credential) else row.id
+    return Cell(row.__tablename__, row.id, owner, "sealed")
 
 
 def _pack(parts: Mapping[str, Secret]) -> Secret:
@@ -157,14 +199,19 @@ def _unpack(packed: Secret) -> dict[str, Secret]:
 
 
 __all__ = [
+    "Sealed",
     "add",
     "code_digests",
     "find",
+    "find_now",
+    "make_chain_key",
     "make_vault_key",
+    "open_chain_key",
     "open_for_install",
     "open_parts",
     "refresh_share",
     "replace",
+    "reseal",
     "seal_for_install",
     "wipe",
 ]

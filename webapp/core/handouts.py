@@ -6,7 +6,7 @@ from uuid import UUID
 
 from webapp.core import audit, credentials
 from webapp.core.audit import Act, Actor
-from webapp.core.refresh import fresh_access
+from webapp.core.refresh import fresh_access, is_fresh
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict
 from webapp.lib.secret import Secret
@@ -33,13 +33,25 @@ def hand_out(
     or the vendor refuses it, VendorUnavailable when it cannot be renewed now.
     """
     scope = scope or _usual_scope(runtime, connection_id)
-    fresh_access(runtime, connection_id, scope, min_ttl=min_ttl)
+    given = _give(runtime, actor, connection_id, scope, min_ttl)
+    if given is None:
+        fresh_access(runtime, connection_id, scope, min_ttl=min_ttl)
+        # As old as it may be: what can be had by now is what there is.
+        given = _give(runtime, actor, connection_id, scope, 0.0)
+    if given is None:
+        raise Conflict("this connection, or its access token, ended meanwhile")
+    return given
+
+
+def _give(runtime: Runtime, actor: Actor, connection_id: UUID, scope: str, min_ttl: float) -> HandOut | None:
+    """Read it, open it, write the line: a look and a line, and no lock. None when it is not fresh enough."""
     with runtime.database.write() as session:
-        # Read again beside the audit line: what is given is what is written down, whoever refreshed since.
-        grant = credentials.find(session, connection_id, CredentialKind.GRANT, scope=scope)
-        parts = credentials.open_parts(runtime.vault, grant) if grant is not None else {}
-        if grant is None or not parts:
-            raise Conflict("this connection was disconnected meanwhile")
+        found = credentials.find_now(session, connection_id, CredentialKind.GRANT, scope=scope)
+        if found is None or not is_fresh(*found, min_ttl):
+            return None
+        grant = found[0]
+        parts = credentials.open_parts(runtime.vault, grant)
+        # Beside what is given: whoever refreshes meanwhile, the line names this very one.
         audit.record(
             session,
             actor,

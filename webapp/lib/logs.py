@@ -17,7 +17,16 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 FIELDS = frozenset(
     {
         *("event", "level", "logger", "timestamp", "exception"),
-        *("account", "bell", "connection_id", "count", "credential_id", "destination_id", "environment_id"),
+        *(
+            "account",
+            "anchor",
+            "bell",
+            "connection_id",
+            "count",
+            "credential_id",
+            "destination_id",
+            "environment_id",
+        ),
         *("error", "events", "failures", "host", "install_id", "kind", "limit", "milliseconds", "method"),
         *("outcome", "path", "pid", "port", "process_id", "provider", "reason", "request_id", "requests"),
         *("retry_after", "scope", "seconds", "seq", "setting", "state", "status", "stream_id", "task"),

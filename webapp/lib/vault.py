@@ -59,7 +59,7 @@ class Vault:
         key_id = self.active
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._ciphers[key_id].encrypt(nonce, secret.reveal().encode(), cell.associated_data(key_id))
-        return bytes((_VERSION, len(key_id))) + key_id.encode() + nonce + sealed
+        return prefix_of(key_id) + nonce + sealed
 
     def open(self, sealed: bytes, cell: Cell) -> Secret:
         """Decrypt what `seal` made for this very `cell`.
@@ -84,6 +84,11 @@ class Vault:
         order = sorted(self._digest_keys, key=lambda key_id: key_id != self.active)
         text = purpose.encode() + b"\0" + secret.reveal().encode()
         return tuple(hmac.digest(self._digest_keys[key_id], text, "sha256") for key_id in order)
+
+
+def prefix_of(key_id: str) -> bytes:
+    """How everything sealed under this key begins, and nothing sealed under another."""
+    return bytes((_VERSION, len(key_id))) + key_id.encode()
 
 
 def key_id_of(sealed: bytes) -> str:

@@ -5,7 +5,7 @@ from webapp.models.connections import Account, Connection, ConnectionState, Envi
 from webapp.models.credentials import Credential, CredentialKind
 from webapp.models.installs import OPEN_STATES, Install, InstallState
 from webapp.models.people import ApiKey, LinkKind, OneTimeLink, Role, SessionKind, User, UserSession
-from webapp.models.records import AuditLine, Breaker, Notice, Process
+from webapp.models.records import AuditHead, AuditLine, Breaker, Notice, Process
 from webapp.models.streams import (
     Attempt,
     AttemptOutcome,
@@ -23,6 +23,7 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "AttemptOutcome",
+    "AuditHead",
     "AuditLine",
     "Base",
     "Breaker",

@@ -76,6 +76,8 @@ class Install(Base):
     binding_hash: Mapped[bytes | None]
     #: keyed digest of the code: one code, one Install
     code_hmac: Mapped[bytes | None] = mapped_column(unique=True)
+    #: the vault key that digest was made with
+    code_key_id: Mapped[str | None]
     #: set once at the callback; can only fall to False
     solicited: Mapped[bool] = mapped_column(default=False)
     #: the connection that a reconnect is for

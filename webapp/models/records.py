@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.lib import clock
@@ -18,6 +18,12 @@ class AuditLine(Base):
     __table_args__ = (
         Index("ix_audit_lines_connection_id", "connection_id", "id"),
         Index("ix_audit_lines_at", "at"),
+        Index(
+            "ix_audit_lines_unsealed",
+            "id",
+            postgresql_where=text("chain_no IS NULL"),
+            sqlite_where=text("chain_no IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -32,6 +38,24 @@ class AuditLine(Base):
     connection_id: Mapped[UUID | None]
     #: one sentence; may hold the vendor's words, capped; never a secret
     detail: Mapped[str | None]
+    #: its place in the chain, without gaps; null until it is sealed
+    chain_no: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    #: keyed digest of the detail, so that the words can be erased and the chain still holds
+    detail_mac: Mapped[bytes | None]
+    #: keyed digest of this line and of the mac before it
+    mac: Mapped[bytes | None]
+
+
+class AuditHead(Base):
+    """Where the chain of audit lines ends, and the key that its macs are made with: one row."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: the chain's key, sealed like every other secret
+    sealed: Mapped[bytes]
+    chain_no: Mapped[int] = mapped_column(BigInteger, default=0)
+    mac: Mapped[bytes]
 
 
 class Notice(Base):

@@ -97,7 +97,7 @@ def _take(session: Session, runtime: Runtime, provider: Provider, callback: Call
     if known is not None:
         return Received(install_id=known.id, new_binding=_candidate(runtime, known, callback), seen=True)
     install = _new(session, runtime, provider, callback)
-    install.code_hmac = digests[0]
+    install.code_hmac, install.code_key_id = digests[0], runtime.vault.active
     session.flush()
     _demote_others(session, install)
     return Received(install_id=install.id, new_binding=_candidate(runtime, install, callback), seen=False)

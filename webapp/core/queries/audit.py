@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from webapp.core.queries.paging import PAGE_ROWS, Page, bounded, cut, read_mark
@@ -38,11 +38,7 @@ def list_audit(
 ) -> Page[AuditRow]:
     """One page in two statements; `act` is one value of Act, `thing` one `kind:id` (a connection's too)."""
     limit = bounded(limit)
-    chosen = select(AuditLine)
-    if act:
-        chosen = chosen.where(AuditLine.act == act)
-    if thing:
-        chosen = chosen.where((AuditLine.object == thing) | (AuditLine.actor == thing))
+    chosen = narrowed(act, thing)
     if after:
         chosen = chosen.where(AuditLine.id < read_mark(after, [int])[0])
     found = session.execute(chosen.order_by(AuditLine.id.desc()).limit(limit + 1)).scalars().all()
@@ -60,3 +56,13 @@ def list_audit(
         for line in found
     ]
     return cut(rows, limit, lambda row: row.id)
+
+
+def narrowed(act: str, thing: str) -> Select[AuditLine]:
+    """The lines of one act, and by or about one thing; an empty word narrows nothing."""
+    chosen = select(AuditLine)
+    if act:
+        chosen = chosen.where(AuditLine.act == act)
+    if thing:
+        chosen = chosen.where((AuditLine.object == thing) | (AuditLine.actor == thing))
+    return chosen

@@ -5,8 +5,9 @@ none open, and what it said is settled in another, by compare-and-set on lease a
 comes late changes nothing.
 """
 
-from webapp.core.refresh.access import fresh_access
+from webapp.core.refresh.access import fresh_access, is_fresh
+from webapp.core.refresh.sample import Sample, refresh_samples
 from webapp.core.refresh.settlement import Outcome
 from webapp.core.refresh.turns import refresh_one, sweep
 
-__all__ = ["Outcome", "fresh_access", "refresh_one", "sweep"]
+__all__ = ["Outcome", "Sample", "fresh_access", "is_fresh", "refresh_one", "refresh_samples", "sweep"]

@@ -43,7 +43,7 @@ def fresh_access(
             stopped = _stopped(session, connection_id)
         access = credentials.open_parts(runtime.vault, credential)["access_token"]
         usable = _alive(credential, now) and access != refused
-        if usable and _ttl(credential, now) >= _wanted(credential, min_ttl):
+        if usable and is_fresh(credential, now, min_ttl):
             return access
         if stopped or tries == _TRIES or outcome not in _WORTH_ANOTHER_LOOK or time.monotonic() > end:
             break
@@ -57,6 +57,13 @@ def fresh_access(
     raise _failure(outcome)
 
 
+def is_fresh(credential: Credential, now: datetime, min_ttl: float) -> bool:
+    """Whether it lives at least `min_ttl` seconds more, as far as the vendor's lifetimes allow."""
+    if credential.expires_at is None:
+        return True
+    return (credential.expires_at - now).total_seconds() >= _wanted(credential, min_ttl)
+
+
 def _grant(session: Session, connection_id: UUID, scope: str) -> Credential:
     credential = credentials.find(session, connection_id, CredentialKind.GRANT, scope=scope)
     if credential is None or credential.sealed is None:
@@ -66,10 +73,6 @@ def _grant(session: Session, connection_id: UUID, scope: str) -> Credential:
 
 def _alive(credential: Credential, now: datetime) -> bool:
     return credential.expires_at is None or credential.expires_at > now
-
-
-def _ttl(credential: Credential, now: datetime) -> float:
-    return float("inf") if credential.expires_at is None else (credential.expires_at - now).total_seconds()
 
 
 def _wanted(credential: Credential, min_ttl: float) -> float:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from webapp.core import connections, destinations
+from webapp.core import connections, destinations, revocation
 from webapp.core.audit import HITCHPOST
 from webapp.core.refresh import lease as leases
 from webapp.core.refresh import settlement
@@ -18,7 +18,7 @@ from webapp.core.runtime import Bell, Runtime
 from webapp.errors import GrantRefused, VaultError, VendorError
 from webapp.lib.database import is_contention
 from webapp.lib.secret import Secret
-from webapp.models import CredentialKind
+from webapp.models import Connection, ConnectionState, CredentialKind
 from webapp.providers.base import Grant, Receives, Refreshes
 
 _SETTLE_TRIES = 6
@@ -43,7 +43,11 @@ def refresh_one(runtime: Runtime, credential_id: UUID, *, generation: int | None
 
 
 def _refresh(runtime: Runtime, lease: Lease) -> Outcome:
-    answer = _ask(runtime, lease)
+    return conclude(runtime, lease, ask(runtime, lease))
+
+
+def conclude(runtime: Runtime, lease: Lease, answer: settlement.Answer) -> Outcome:
+    """Settle what the vendor said, and do what follows from it."""
     # A rotated refresh token exists nowhere but here: a busy database is tried again before it is given up.
     for attempt in range(_SETTLE_TRIES):
         try:
@@ -51,12 +55,24 @@ def _refresh(runtime: Runtime, lease: Lease) -> Outcome:
                 outcome = settlement.settle(session, runtime.vault, lease, answer)
             if outcome is Outcome.RENEWED:
                 _release_refused(runtime, lease)
+            elif outcome is Outcome.FENCED and isinstance(answer, Grant):
+                _give_back(runtime, lease, answer)
             return outcome
         except DBAPIError as error:
             if not is_contention(error) or attempt == _SETTLE_TRIES - 1:
                 raise
             time.sleep(0.1 * 2**attempt)
     raise AssertionError
+
+
+def _give_back(runtime: Runtime, lease: Lease, grant: Grant) -> None:
+    """What came too late for a connection that was ended meanwhile must not live on at the vendor."""
+    with runtime.database.read() as session:
+        connection = session.get(Connection, lease.connection_id)
+    if connection is not None and connection.state is ConnectionState.DISCONNECTED:
+        parts = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
+        given = {name: part for name, part in parts.items() if part is not None}
+        revocation.give_back(runtime, connection, [given])
 
 
 def _release_refused(runtime: Runtime, lease: Lease) -> None:
@@ -71,7 +87,8 @@ def _release_refused(runtime: Runtime, lease: Lease) -> None:
         runtime.wake(Bell.DELIVERY)
 
 
-def _ask(runtime: Runtime, lease: Lease) -> settlement.Answer:
+def ask(runtime: Runtime, lease: Lease) -> settlement.Answer:
+    """Call the vendor, with no transaction open; what it said, whatever that is."""
     provider: object = runtime.providers.get(lease.provider)
     try:
         parts = lease.open(runtime)

@@ -3,10 +3,12 @@
 Baselime docs, "API Integration", "Events API" and "OpenTelemetry".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
+from webapp.errors import ClientRefused
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
 from webapp.providers.base import (
@@ -42,13 +44,16 @@ class Baselime:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        secrets = (settings.baselime_client_secret, settings.baselime_client_secret_previous)
+        #: our secrets, the one that worked last first
+        self._secrets = [Secret(one.get_secret_value()) for one in secrets if one.get_secret_value()]
 
     def client(self) -> Client:
         """Our registration. The redirect address is built from the public address alone."""
         return Client(
             key=self.client_key(),
             client_id=self._settings.baselime_client_id,
-            client_secret=Secret(self._settings.baselime_client_secret.get_secret_value()),
+            client_secret=self._secrets[0] if self._secrets else Secret(""),
             redirect_url=f"{self._settings.public_url}/install/{self.name}/callback",
         )
 
@@ -69,17 +74,17 @@ class Baselime:
 
     def exchange(self, http: Http, code: Secret) -> Grant:
         """Trade a code for a grant."""
-        return oauth.exchange(http, self._settings.baselime_api_url, self.client(), code)
+        return self._as_client(lambda client: oauth.exchange(http, self._api_url, client, code))
 
     def refresh(self, http: Http, refresh_token: Secret, *, scope: str, details: Mapping[str, Any]) -> Grant:
         """Trade the refresh token for a new access token; there are no scopes."""
-        return oauth.refresh(http, self._settings.baselime_api_url, self.client(), refresh_token)
+        return self._as_client(lambda client: oauth.refresh(http, self._api_url, client, refresh_token))
 
     def list_environments(
         self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]
     ) -> tuple[EnvironmentListing, ...]:
         """Every environment of every workspace that the access token reaches, with its ingest key."""
-        return oauth.list_environments(http, self._settings.baselime_api_url, secrets["access_token"])
+        return oauth.list_environments(http, self._api_url, secrets["access_token"])
 
     def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
         """A batch for the Events API."""
@@ -88,3 +93,23 @@ class Baselime:
     def read(self, response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
         """What the Events API answered."""
         return events_api.read(response, events, target)
+
+    @property
+    def _api_url(self) -> str:
+        return self._settings.baselime_api_url
+
+    def _as_client(self, ask: Callable[[Client], Grant]) -> Grant:
+        """Ask with the secret that worked last; if the vendor refuses our Client, with the other one.
+
+        A refused Client is refused before the code or refresh token is looked at (RFC 6749 §3.2.1).
+        """
+        client = self.client()
+        try:
+            return ask(client)
+        except ClientRefused:
+            others = [one for one in self._secrets if one != client.client_secret]
+            if not others:
+                raise
+        grant = ask(replace(client, client_secret=others[0]))
+        self._secrets = [*others, client.client_secret]
+        return grant

@@ -1,0 +1,12 @@
+"""Disconnect means gone: however a refresh and a disconnect meet, nothing is left here or at the vendor."""
+
+from tests.faults.disconnects import run
+
+ROUNDS = 200
+
+
+def test_no_refresh_brings_a_disconnected_grant_back(database_url: str) -> None:
+    report = run(database_url, ROUNDS, seed=11)
+    assert report.faults == []
+    assert sum(report.outcomes.values()) == ROUNDS
+    assert report.outcomes.get("fenced", 0) >= 5, "too few met in the middle to show anything"

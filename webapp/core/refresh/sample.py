@@ -1,0 +1,88 @@
+"""A sample: one healthy connection of each Client refreshed now, to see that it would work for the rest.
+
+It is for a new configuration, run beside the one that still serves: only a grant is settled. After anything
+else the row is as it was, no breaker trips, and nobody is told but who asked.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp.core.refresh import lease as leases
+from webapp.core.refresh import settlement
+from webapp.core.refresh.lease import Lease
+from webapp.core.refresh.turns import ask, conclude
+from webapp.core.runtime import Runtime
+from webapp.lib.database import db_time
+from webapp.models import Connection, ConnectionState, Credential, CredentialKind
+from webapp.providers.base import Grant, Refreshes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How one refresh went."""
+
+    client_key: str
+    label: str
+    seconds: float
+    #: why it did not work; None: it did
+    fault: str | None
+
+
+def refresh_samples(runtime: Runtime) -> Iterator[Sample]:
+    """Refresh one healthy connection of each Client; nothing for a Client that has none to spare."""
+    with runtime.database.read() as session:
+        clients = session.scalars(select(Connection.client_key).distinct()).all()
+        found = [row for client in clients if (row := _healthy(session, client)) is not None]
+    for credential, connection in found:
+        if isinstance(runtime.providers.get(connection.provider), Refreshes):
+            lease = leases.take_one(runtime, credential.id, generation=credential.generation)
+            if lease is not None:
+                yield _try(runtime, lease, connection.label)
+
+
+def _healthy(session: Session, client_key: str) -> tuple[Credential, Connection] | None:
+    query = (
+        select(Credential, Connection)
+        .join(Connection, Connection.id == Credential.connection_id)
+        .where(
+            Connection.client_key == client_key,
+            Connection.state == ConnectionState.ACTIVE,
+            Credential.kind == CredentialKind.GRANT,
+            Credential.sealed.is_not(None),
+            Credential.lease.is_(None),
+            Credential.failures == 0,
+            # Far enough from its end that a failed sample costs it nothing.
+            Credential.refresh_at > db_time(leases.LEASE_SECONDS),
+        )
+        .order_by(Credential.expires_at.desc())
+        .limit(1)
+    )
+    row = session.execute(query).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def _try(runtime: Runtime, lease: Lease, label: str) -> Sample:
+    begun = time.monotonic()
+    answer = ask(runtime, lease)
+    fault = None
+    if isinstance(answer, Grant):
+        conclude(runtime, lease, answer)
+    else:
+        _put_back(runtime, lease)
+        fault = "it holds no refresh token" if answer is settlement.NOTHING_TO_REFRESH else str(answer)
+    seconds = time.monotonic() - begun
+    return Sample(client_key=lease.client_key, label=label, seconds=seconds, fault=fault)
+
+
+def _put_back(runtime: Runtime, lease: Lease) -> None:
+    with runtime.database.write() as session:
+        session.execute(
+            update(Credential)
+            .where(Credential.id == lease.credential_id, Credential.lease == lease.id)
+            .values(lease=None, refresh_at=lease.credential.refresh_at)
+            .execution_options(synchronize_session=False)
+        )
