@@ -3,7 +3,7 @@
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,20 @@ class Site:
         )
 
 
+def _whole(app: Flask) -> Callable[..., list[bytes]]:
+    """Read every answer before it is sent: Werkzeug leaves a file open when a browser hangs up on it."""
+
+    def answer(environ: Any, start_response: Any) -> list[bytes]:
+        body = app(environ, start_response)
+        try:
+            return [b"".join(body)]
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    return answer
+
+
 @contextmanager
 def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
     """Start both, with an empty database in `folder`; `settings` override."""
@@ -70,7 +84,9 @@ def running_site(folder: Path, **settings: Any) -> Iterator[Site]:
         stack.enter_context(closing(runtime))
         Base.metadata.create_all(runtime.database.engine)
         app = create_app(runtime)
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
+        server = make_server(
+            "127.0.0.1", 0, _whole(app), threaded=True, request_handler=_Quiet, fd=listener.fileno()
+        )
         stack.enter_context(_serving(server))
         stack.enter_context(_working(runtime, bell))
         site = Site(url, app, runtime, sandbox)
