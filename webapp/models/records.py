@@ -81,7 +81,7 @@ class Breaker(Base):
 
     __tablename__ = "breakers"
 
-    #: `client` (a Client whose secret is refused) or `host` (a vendor host that slows or fails)
+    #: `client`: a Client whose secret is refused, or whose vendor asks us to slow down
     scope: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     #: no call before this moment but one probe
