@@ -113,8 +113,9 @@ def test_a_gzipped_body_is_unpacked(world: World) -> None:
 @pytest.mark.parametrize(
     ("body", "headers", "expected"),
     [
-        (gzip.compress(b" " * 6_000_001), {"Content-Encoding": "gzip"}, (413, "/problems/too-large")),
-        (b" " * 6_000_001, {}, (413, "/problems/too-large")),
+        (gzip.compress(b" " * 6_000_001), {"Content-Encoding": "gzip"}, (422, "/problems/invalid-events")),
+        (b" " * 60_000_000, {}, (422, "/problems/invalid-events")),
+        (b" " * 6_000_001, {}, (422, "/problems/invalid-events")),
         (gzip.compress(b"{}")[:-3], {"Content-Encoding": "gzip"}, (400, "/problems/bad-request")),
         (gzip.compress(b"{}") + b"more", {"Content-Encoding": "gzip"}, (400, "/problems/bad-request")),
         (b"{}", {"Content-Encoding": "gzip"}, (400, "/problems/bad-request")),
@@ -144,7 +145,7 @@ def test_a_body_of_no_stated_length_is_not_cut_but_refused(world: World, size: i
         headers={"Content-Type": JSON, "Transfer-Encoding": "chunked", **world.key()},
         environ_overrides={"wsgi.input_terminated": True},
     )
-    assert problem(answer) == (413, "/problems/too-large")
+    assert problem(answer) == (422, "/problems/invalid-events")
     assert world.events() == 0
 
 

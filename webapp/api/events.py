@@ -3,9 +3,10 @@
 import json
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.api.answers import AcceptedAnswer, EventAnswer, PlaceAnswer
-from webapp.api.bodies import read_body
+from webapp.api.bodies import MAX_BYTES, read_body
 from webapp.api.callers import Caller
 from webapp.api.event_schemas import CONTENT
 from webapp.api.operations import Resource
@@ -22,7 +23,7 @@ from webapp.core import events
 from webapp.core.api_keys import Scope
 from webapp.core.events import EventForm
 from webapp.core.queries.events import find_event, places_of
-from webapp.errors import Invalid
+from webapp.errors import Fault, Invalid
 
 resource = Resource("Events")
 
@@ -39,7 +40,7 @@ FORMS = {
     scope=Scope.EVENTS_WRITE,
     status=202,
     takes=CONTENT,
-    problems=(BAD_REQUEST, IDENTITY_CONFLICT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_EVENTS, OVERLOADED),
+    problems=(BAD_REQUEST, IDENTITY_CONFLICT, UNSUPPORTED_MEDIA_TYPE, INVALID_EVENTS, OVERLOADED),
 )
 def send_events(caller: Caller) -> AcceptedAnswer:
     """Accept events: one, or up to 1,000, for one or many users.
@@ -53,11 +54,24 @@ def send_events(caller: Caller) -> AcceptedAnswer:
         detail = "Send events as application/json, or CloudEvents in structured or batch mode."
         raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Post": ", ".join(FORMS)})
     try:
-        accepted = events.accept(caller.runtime, read_body(), form=form, only_user=caller.only_user)
+        accepted = events.accept(caller.runtime, _body(), form=form, only_user=caller.only_user)
     except Invalid as error:
         detail = "Nothing was stored: mend what `errors` names and send the whole request again."
         raise Refusal(INVALID_EVENTS, detail, faults=error.faults) from None
     return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)
+
+
+def _body() -> bytes:
+    """The body. One that is too large is a fault like any other, so that a sender handles one answer."""
+    try:
+        return read_body()
+    except RequestEntityTooLarge:
+        words = f"The body has more than {MAX_BYTES:,} bytes."
+    except Refusal as error:
+        if error.problem is not TOO_LARGE:
+            raise
+        words = error.detail
+    raise Invalid([Fault("", words)])
 
 
 @resource.get("/events/<event_id>", scope=Scope.EVENTS_READ)
