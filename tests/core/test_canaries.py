@@ -1,14 +1,12 @@
 """After whole lives, and every way they fail, the database holds no secret in any reading of its bytes."""
 
-import base64
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from urllib.parse import quote
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import MetaData, select
+from sqlalchemy import select
 
+from tests.canaries import dump, found, readings
 from tests.fake_vendor import FakeHttp, FakeVendor, listing
 from webapp.core import connections, environments, installs, refresh, sessions, users
 from webapp.core.audit import HITCHPOST
@@ -17,35 +15,6 @@ from webapp.core.runtime import Runtime
 from webapp.errors import ClientRefused, GrantRefused, VendorError, VendorUnavailable
 from webapp.lib.secret import Secret
 from webapp.models import Connection, Credential, CredentialKind, Install, SessionKind, UserSession
-
-
-def readings(secret: str) -> Iterator[bytes]:
-    """A secret as it may lie about: plain, hex, percent-encoded, base64 at each of the three offsets."""
-    plain = secret.encode()
-    yield plain
-    yield plain.hex().encode()
-    yield plain.hex().upper().encode()
-    yield quote(secret, safe="").encode()
-    for offset in range(3):
-        padded = base64.b64encode(b"\0" * offset + plain)
-        # The first and last letters mix with the neighbours.
-        yield padded[4 if offset else 0 : len(padded) - 4]
-        yield padded[4 if offset else 0 : len(padded) - 4].translate(bytes.maketrans(b"+/", b"-_"))
-
-
-def dump(runtime: Runtime) -> bytes:
-    """Every value of every table, and on SQLite the files themselves."""
-    pieces: list[bytes] = []
-    tables = MetaData()
-    tables.reflect(runtime.database.engine)
-    with runtime.database.engine.connect() as connection:
-        for table in tables.sorted_tables:
-            for row in connection.execute(select(table)):
-                pieces += [value if isinstance(value, bytes) else str(value).encode() for value in row]
-    if runtime.database.is_sqlite:
-        path = Path(str(runtime.database.url.database))
-        pieces += [file.read_bytes() for file in path.parent.glob(f"{path.name}*")]
-    return b"\n".join(pieces)
 
 
 def test_the_search_finds_what_is_there(runtime: Runtime) -> None:
@@ -125,8 +94,7 @@ def lives(  # noqa: PLR0917 - fixtures, by name
 
 def test_no_secret_lies_in_the_database(runtime: Runtime, lives: list[str]) -> None:
     everything = dump(runtime)
-    found = [secret for secret in lives for reading in readings(secret) if reading in everything]
-    assert found == []
+    assert found(lives, everything) == []
 
 
 def test_every_end_leaves_nothing_sealed(runtime: Runtime, lives: list[str]) -> None:
