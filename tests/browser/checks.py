@@ -12,6 +12,7 @@ NARROW, WIDE = 360, 1600
 
 def axe(page: Page) -> None:
     """Assert that axe-core finds no violation of WCAG 2.2 AA."""
+    page.wait_for_load_state()
     found = Axe().run(page, options=_WCAG).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], page.url
 

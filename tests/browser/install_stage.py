@@ -61,6 +61,7 @@ def begin(page: Page, site: Site, developer: str = "ada") -> None:
     page.goto(f"{site.url}/connect")
     page.get_by_role("button", name="Connect Baselime").click()
     Baselime(site.sandbox).authorize(page, developer)
+    page.wait_for_url(f"{site.url}/install/**")
 
 
 def connect(page: Page, site: Site, developer: str = "ada") -> None:

@@ -179,6 +179,8 @@ def test_every_page_is_accessible_and_fits_a_phone(new_context: Contexts, site: 
     page.goto(f"{site.url}/admin/api-keys")
     page.get_by_label("Name").fill(f"looked at in {scheme}")
     page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("link", name="I have kept it")).to_be_visible()
+    page.wait_for_load_state()
     axe(page)
     fits(page)
     page.goto(f"{site.url}/admin/people")

@@ -57,9 +57,8 @@ def test_one_that_would_not_last_is_renewed_first(runtime: Runtime, vendor: Fake
     assert vendor.counts["refresh"] == 1
 
 
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_it_is_handed_out_while_somebody_holds_the_row(runtime: Runtime) -> None:
-    if runtime.database.is_sqlite:
-        pytest.skip("one writer at a time, and the line is a write")
     (grant,) = make_grants(runtime, 1)
     with runtime.database.write() as session:
         session.get_one(Credential, grant.id, with_for_update=True)

@@ -170,9 +170,8 @@ def test_a_rotation_killed_in_the_middle_of_a_batch_is_simply_started_again(
     assert rotation.left(new_ring) == 0
 
 
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_a_row_that_somebody_holds_is_left_for_the_next_pass(new_ring: Runtime, runtime: Runtime) -> None:
-    if runtime.database.is_sqlite:
-        pytest.skip("one writer at a time: there is nobody to hold a row")
     made = make_grants(runtime, 3)
     moved: list[int] = []
     first = threading.Event()
@@ -190,11 +189,10 @@ def test_a_row_that_somebody_holds_is_left_for_the_next_pass(new_ring: Runtime, 
     assert moved == [2, 1]
 
 
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_a_process_that_still_seals_with_the_old_key_says_so_in_its_row(
     runtime: Runtime, new_ring: Runtime
 ) -> None:
-    if runtime.database.is_sqlite:
-        pytest.skip("one writer at a time: nobody comes in between")
     (made,) = make_grants(runtime, 1)
     with runtime.database.write() as session:
         row = session.get_one(Credential, made.id)
