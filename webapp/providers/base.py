@@ -271,15 +271,6 @@ class ListsEnvironments(Protocol):
 
 
 @runtime_checkable
-class Verifies(Protocol):
-    """Can ask the vendor whether a credential that does not expire still works."""
-
-    def verify(self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]) -> None:
-        """Raises AccessRefused or VendorUnavailable."""
-        ...
-
-
-@runtime_checkable
 class Revokes(Protocol):
     """Can end a credential at the vendor."""
 

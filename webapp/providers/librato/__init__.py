@@ -42,7 +42,7 @@ _MAY = {
 
 
 class Librato:
-    """The provider. Abilities: Connects, DownScopes, TakesBack, Verifies, ListsEnvironments, Receives and
+    """The provider. Abilities: Connects, DownScopes, TakesBack, ListsEnvironments, Receives and
     Rechecks.
     """
 
