@@ -1,8 +1,7 @@
 """The JSON interface: one module a resource, one table of operations, served and documented from it."""
 
 from flask import Blueprint, Flask, Response, request
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from webapp.api import (
@@ -13,12 +12,12 @@ from webapp.api import (
     events,
     health,
     metrics,
+    otlp,
     pages,
 )
 from webapp.api.operations import Operation, serve
-from webapp.api.refusals import Refusal, explain, explain_http, respond
-from webapp.errors import HitchpostError, Overloaded
-from webapp.lib.database import is_contention
+from webapp.api.refusals import Refusal, explain, explain_database, explain_http, respond
+from webapp.errors import HitchpostError
 
 PREFIX = "/api/v1"
 
@@ -39,6 +38,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
 def register(app: Flask) -> None:
     """Serve the interface, its pages, and what machines ask of this process. None of it heeds a cookie."""
     app.register_blueprint(_make_blueprint())
+    app.register_blueprint(otlp.blueprint)
     app.register_blueprint(pages.make_blueprint(OPERATIONS, PREFIX))
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
@@ -53,7 +53,7 @@ def _make_blueprint() -> Blueprint:
         )
     blueprint.register_error_handler(Refusal, _refuse)
     blueprint.register_error_handler(HitchpostError, explain)
-    blueprint.register_error_handler(SQLAlchemyError, _explain_database)
+    blueprint.register_error_handler(SQLAlchemyError, explain_database)
     for status in (400, 404, 405, 413, 415, 429, 500):
         blueprint.register_error_handler(status, explain_http)
     return blueprint
@@ -61,13 +61,6 @@ def _make_blueprint() -> Blueprint:
 
 def _refuse(refusal: Refusal) -> Response:
     return respond(refusal.problem, refusal.detail, faults=refusal.faults, headers=refusal.headers)
-
-
-def _explain_database(error: SQLAlchemyError) -> Response:
-    """A busy database is no fault of the request; any other error of it is a fault of ours."""
-    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and is_contention(error)):
-        return explain(Overloaded("The database is busy."))
-    raise error
 
 
 def _refuse_unknown() -> Response | None:

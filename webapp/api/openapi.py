@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, written from the same operations that are served."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -52,8 +52,13 @@ explains.
 """
 
 
-def write_document(operations: Sequence[Operation], server: str) -> dict[str, Any]:
-    """The whole document; `server` is the address that paths are relative to."""
+def write_document(
+    operations: Sequence[Operation], server: str, others: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The whole document; `server` is the address that paths are relative to.
+
+    `others` are path items that no operation of ours stands behind, each with a server of its own.
+    """
     models = {model for operation in operations for model in _models(operation)}
     kinds: list[tuple[type[BaseModel], Literal["validation", "serialization"]]]
     kinds = [(model, "serialization") for model in sorted(models, key=lambda model: model.__name__)]
@@ -65,8 +70,8 @@ def write_document(operations: Sequence[Operation], server: str) -> dict[str, An
         "openapi": "3.1.0",
         "info": {"title": "Hitchpost", "version": "1", "description": _ABOUT},
         "servers": [{"url": server}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
-        "paths": paths,
+        "tags": [{"name": tag} for tag in _tags({**paths, **(others or {})})],
+        "paths": {**paths, **(others or {})},
         "components": {
             "schemas": {**SCHEMAS, **definitions["$defs"], "Problem": _PROBLEM_SCHEMA},
             "securitySchemes": {
@@ -80,6 +85,13 @@ def write_document(operations: Sequence[Operation], server: str) -> dict[str, An
 def open_path(path: str) -> str:
     """`/connections/<uuid:connection_id>` as OpenAPI writes it."""
     return _PATH_PART.sub(r"{\2}", path)
+
+
+def _tags(paths: Mapping[str, Any]) -> Iterable[str]:
+    described = (
+        operation for item in paths.values() for name, operation in item.items() if name != "servers"
+    )
+    return dict.fromkeys(tag for operation in described for tag in operation["tags"])
 
 
 def _models(operation: Operation) -> Iterable[type[BaseModel]]:

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, Response, render_template
 from werkzeug.exceptions import NotFound
 
+from webapp.api import otlp_document
 from webapp.api.callers import runtime
 from webapp.api.openapi import write_document
 from webapp.api.operations import Operation
@@ -25,20 +27,22 @@ def make_blueprint(operations: Sequence[Operation], prefix: str) -> Blueprint:
     """The pages about `operations`, which are served below `prefix`."""
     blueprint = Blueprint("api_pages", __name__)
 
+    def write() -> dict[str, Any]:
+        server = runtime().settings.public_url
+        return write_document(operations, server + prefix, otlp_document.describe(server))
+
     @blueprint.get(f"{prefix}/openapi.json")
     def document() -> Response:
         """The OpenAPI 3.1 document."""
-        written = write_document(operations, runtime().settings.public_url + prefix)
-        return Response(json.dumps(written), content_type="application/json")
+        return Response(json.dumps(write()), content_type="application/json")
 
     @blueprint.get("/api/docs")
     def docs() -> str:
         """The same, for people."""
-        written = write_document(operations, runtime().settings.public_url + prefix)
+        written = write()
         return render_template(
             "api/docs.html",
             curl=_CURL.format(address=f"{runtime().settings.public_url}{prefix}/events"),
-            prefix=prefix,
             groups=read_operations(written),
             shapes=read_shapes(written),
             problems=PROBLEMS,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Entry:
 
     id: str
     method: str
+    #: the path of the server that `path` is relative to
+    prefix: str
     path: str
     summary: str
     description: tuple[str, ...]
@@ -45,9 +48,12 @@ class Entry:
 def read_operations(document: Mapping[str, Any]) -> dict[str, list[Entry]]:
     """Every operation, by tag, in the document's order."""
     groups: dict[str, list[Entry]] = {}
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            groups.setdefault(operation["tags"][0], []).append(_entry(method.upper(), path, operation))
+    for path, item in document["paths"].items():
+        prefix = urlsplit(item.get("servers", document["servers"])[0]["url"]).path
+        for method, operation in item.items():
+            if method != "servers":
+                entry = _entry(method.upper(), prefix, path, operation)
+                groups.setdefault(operation["tags"][0], []).append(entry)
     return groups
 
 
@@ -77,11 +83,12 @@ def in_words(schema: Mapping[str, Any]) -> str:
     return f"{named} ({schema['format']})" if "format" in schema else named
 
 
-def _entry(method: str, path: str, operation: Mapping[str, Any]) -> Entry:
+def _entry(method: str, prefix: str, path: str, operation: Mapping[str, Any]) -> Entry:
     content = operation.get("requestBody", {}).get("content", {})
     return Entry(
         id=operation["operationId"],
         method=method,
+        prefix=prefix,
         path=path,
         summary=operation["summary"],
         description=tuple(part for part in operation["description"].split("\n\n") if part),

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 
 from flask import Response, g, request
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from webapp import errors
@@ -22,6 +24,7 @@ from webapp.api.problems import (
     VENDOR,
     Problem,
 )
+from webapp.lib.database import is_contention
 from webapp.lib.ids import uuid7
 
 MEDIA_TYPE = "application/problem+json"
@@ -80,7 +83,18 @@ def request_id() -> str:
 
 
 def explain(error: errors.HitchpostError) -> Response:
-    """The one place where the interface maps our tree of errors."""
+    """An error of the core as a problem."""
+    problem, headers = problem_of(error)
+    faults: Sequence[errors.Fault] = ()
+    if isinstance(error, errors.IdentityConflict):
+        faults = error.faults
+    elif isinstance(error, errors.Invalid):
+        faults = [_placed(fault) for fault in error.faults]
+    return respond(problem, str(error), faults=faults, headers=headers)
+
+
+def problem_of(error: errors.HitchpostError) -> tuple[Problem, dict[str, str]]:
+    """The one place where the interface maps our tree of errors: to a problem, and its headers."""
     headers = {}
     match error:
         case errors.Overloaded():
@@ -88,18 +102,30 @@ def explain(error: errors.HitchpostError) -> Response:
         case errors.NotFound():
             problem = NOT_FOUND
         case errors.IdentityConflict():
-            return respond(IDENTITY_CONFLICT, str(error), faults=error.faults)
+            problem = IDENTITY_CONFLICT
         case errors.Conflict():
             problem = CONFLICT
         case errors.Forbidden():
             problem = FORBIDDEN
         case errors.Invalid():
-            return respond(INVALID, str(error), faults=[_placed(fault) for fault in error.faults])
+            problem = INVALID
         case errors.VendorError():
             problem = VENDOR
         case _:
             raise error  # a fault of ours: Flask logs it, and answers 500 by `explain_http`
-    return respond(problem, str(error), headers=headers)
+    return problem, headers
+
+
+def explain_database(error: SQLAlchemyError) -> Response:
+    """The same of a busy database, which is no fault of the request; any other error of it is ours."""
+    return explain(busy(error))
+
+
+def busy(error: SQLAlchemyError) -> errors.Overloaded:
+    """What a busy database comes to. Raises `error` when it is anything else."""
+    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and is_contention(error)):
+        return errors.Overloaded("The database is busy.")
+    raise error
 
 
 def _placed(fault: errors.Fault) -> errors.Fault:

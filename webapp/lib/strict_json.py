@@ -20,8 +20,11 @@ _BRACKETS = re.compile(rb"[\[{\]}]")
 _UNSAFE = re.compile("[\\x00\ud800-\udfff]")
 
 
-def loads(data: bytes, *, max_bytes: int) -> Json:
-    """Parse `data`. Raises Invalid with one Fault that says what is wrong; never anything else."""
+def loads(data: bytes, *, max_bytes: int, any_text: bool = False) -> Json:
+    """Parse `data`. Raises Invalid with one Fault that says what is wrong; never anything else.
+
+    `any_text` lets strings hold NUL and lone surrogates, for who keeps them out of the database's texts.
+    """
     if len(data) > max_bytes:
         raise _fault(f"is {len(data):,} bytes, the limit is {max_bytes:,}")
     if _depth_exceeds(data, MAX_DEPTH):
@@ -36,7 +39,7 @@ def loads(data: bytes, *, max_bytes: int) -> Json:
     except (_Refused, RecursionError, ValueError) as error:
         what = str(error) if isinstance(error, _Refused) else "holds a number or nesting that cannot be read"
         raise _fault(what) from None
-    if b"\\u" in data or b"\x00" in data:
+    if not any_text and (b"\\u" in data or b"\x00" in data):
         _refuse_unsafe(text)
     return value
 

@@ -125,9 +125,14 @@ class Proposal:
     findings: tuple[str, ...] = ()
 
 
+#: How the types of Events begin whose body is an OTLP request in protobuf, `otlp.logs`; of all others it is
+#: the envelope, in JSON.
+OTLP_TYPES = "otlp."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingEvent:
-    """An Event as an encoder sees it. `body` is the stored envelope, exact JSON."""
+    """An Event as an encoder sees it. `body` is as stored: the envelope, exact JSON, or an OTLP request."""
 
     seq: int
     type: str
@@ -190,6 +195,8 @@ class Reading:
     setback: Setback | None = None
     #: the vendor's words, capped at 300 characters
     words: str = ""
+    #: what is to be noted of a delivery though all events were taken, capped alike
+    remark: str = ""
     #: seconds the vendor asks us to wait
     retry_after: float | None = None
 
@@ -329,9 +336,17 @@ class DestinationKind:
     credential_kind: str
     credential_scope: str = ""
     settings: tuple[FormField, ...] = ()
+    #: the one signal of OpenTelemetry that it takes, as OTLP; "": every other event, as envelopes
+    otlp_signal: str = ""
     #: bytes of bodies and number of events that one request may carry
     batch_bytes: int
     batch_events: int
+
+    def carries(self, type: str) -> bool:
+        """Whether the bodies of events of this type are what it writes."""
+        if self.otlp_signal:
+            return type == OTLP_TYPES + self.otlp_signal
+        return not type.startswith(OTLP_TYPES)
 
 
 @runtime_checkable

@@ -2,12 +2,13 @@
 
 import json
 import shlex
+from urllib.parse import quote
 from uuid import UUID
 
 from flask import Blueprint, render_template, request
 
 from webapp.core.queries.attempts import AttemptQuery, list_attempts
-from webapp.core.queries.connection import find_connection
+from webapp.core.queries.connection import ConnectionDetail, find_connection
 from webapp.core.queries.connections import (
     ConnectionQuery,
     ConnectionSort,
@@ -17,7 +18,7 @@ from webapp.core.queries.connections import (
     list_connections,
 )
 from webapp.core.queries.health import list_notices
-from webapp.core.queries.kinds import what_we_made
+from webapp.core.queries.kinds import kinds_of, what_we_made
 from webapp.core.queries.timeline import list_timeline
 from webapp.ui._forms import Form
 from webapp.ui._lists import after, chosen, owner_of, provider_titles, words
@@ -71,13 +72,15 @@ def show(connection_id: UUID) -> str:
             session, AttemptQuery(owner_id=None, connection_id=connection_id, limit=_RECENT)
         )
         timeline = list_timeline(session, connection_id, after=request.args.get("before"))
+    user = detail.row.external_id or str(detail.row.owner_id)
     return render_template(
         "connections/show.html",
         detail=detail,
         attempts=attempts.rows,
         timeline=timeline,
         title_of=provider_titles(),
-        curl=_curl(detail.row.external_id or str(detail.row.owner_id)),
+        curl=_curl(user),
+        exporter=_exporter(user) if _takes_otlp(detail) else "",
         by_install=allow_form_to_vendor(detail.row.provider),
     )
 
@@ -112,4 +115,20 @@ def _curl(user: str) -> str:
         f"curl -sS {runtime().settings.public_url}/api/v1/events \\\n"
         '  -H "Authorization: Bearer $HITCHPOST_API_KEY" -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(event)}"
+    )
+
+
+def _takes_otlp(detail: ConnectionDetail) -> bool:
+    """Whether OpenTelemetry data of its owner goes anywhere from here."""
+    there = {row.kind for environment in detail.environments for row in environment.destinations}
+    return any(kind.name in there for kind in kinds_of(runtime(), detail.row.provider) if kind.otlp_signal)
+
+
+def _exporter(user: str) -> str:
+    """The variables by which an OpenTelemetry SDK exports for `user`; the shell puts the API key in."""
+    return (
+        f"export OTEL_EXPORTER_OTLP_ENDPOINT={runtime().settings.public_url}\n"
+        "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n"
+        'export OTEL_EXPORTER_OTLP_HEADERS="'
+        f'authorization=Bearer%20$HITCHPOST_API_KEY,x-hitchpost-user={quote(user)}"'
     )

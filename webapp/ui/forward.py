@@ -34,6 +34,11 @@ class Choice:
         return f"{self.kind.name}:to"
 
     @property
+    def is_taken(self) -> bool:
+        """Whether an environment has it already."""
+        return any(row is not None for _, row in self.environments)
+
+    @property
     def prefix(self) -> str:
         """What its settings' fields begin with."""
         return f"{self.kind.name}:"

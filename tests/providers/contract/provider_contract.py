@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tests import otlp
 from webapp.errors import AccessRefused, GrantRefused
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
@@ -33,6 +34,7 @@ from webapp.providers.base import (
     Setback,
     Target,
 )
+from webapp.providers.registry import KINDS
 
 ODD_BODIES = [b"", b"null", b"[]", b"{}", b'{"errors":7}', b'{"error":[]}', b'{"invalid":{}}', b"<html>"]
 ODD_WAITS = ["", "5", "soon", "-1", "9" * 30, "Wed, 21 Oct 2015 07:28:00 GMT"]
@@ -62,6 +64,12 @@ class Answer:
     retry_after: float | None = None
 
 
+def event_for(target: Target, seq: int, **more: Any) -> OutgoingEvent:
+    """An event that this kind of destination carries."""
+    signal = KINDS[target.kind].otlp_signal if target.kind in KINDS else ""
+    return otlp.event(seq, signal) if signal else event(seq, **more)
+
+
 def event(seq: int, *, kind: str = "deployment", data: object = None, **more: Any) -> OutgoingEvent:
     """An event as accept would have stored it."""
     moment = NOON + timedelta(seconds=seq)
@@ -89,6 +97,8 @@ class ProviderContract(ABC):
 
     #: every documented answer to a delivery, by name
     answers: ClassVar[Mapping[str, Answer]]
+    #: which kinds of destination this is about; empty: all
+    kinds: ClassVar[tuple[str, ...]] = ()
     http: Http
 
     @pytest.fixture(autouse=True)
@@ -113,7 +123,11 @@ class ProviderContract(ABC):
     def targets(self, provider: Any, connected: Connected) -> list[Target]:
         """One target a kind."""
         listing = provider.list_environments(self.http, connected.secrets, connected.details)[0]
-        return [self.target(kind.name, connected, listing) for kind in provider.kinds]
+        return [
+            self.target(kind.name, connected, listing)
+            for kind in provider.kinds
+            if kind.name in (self.kinds or kind.name)
+        ]
 
     def test_it_has_a_name_a_title_and_one_way_to_connect(self, provider: Any) -> None:
         assert provider.name.isidentifier()
@@ -184,9 +198,10 @@ class ProviderContract(ABC):
     def test_encoding_takes_a_prefix_under_the_kind_s_limits(
         self, provider: Any, connected: Connected
     ) -> None:
-        events = [event(seq, data={"duration": seq, "text": "x" * 20_000}) for seq in range(1, 400)]
         limits = {kind.name: kind for kind in provider.kinds}
         for target in self.targets(provider, connected):
+            data = {"duration": 1, "text": "x" * 20_000}
+            events = [event_for(target, seq, data=data) for seq in range(1, 400)]
             kind = limits[target.kind]
             encoded = provider.encode(events, target)
             assert 1 <= encoded.count <= min(kind.batch_events, len(events))
@@ -194,7 +209,7 @@ class ProviderContract(ABC):
 
     def test_encoding_is_pure_and_shows_no_secret(self, provider: Any, connected: Connected) -> None:
         for target in self.targets(provider, connected):
-            first, second = (provider.encode([event(1)], target) for _ in range(2))
+            first, second = (provider.encode([event_for(target, 1)], target) for _ in range(2))
             assert first == second
             assert all(secret.reveal() not in repr((first, target)) for secret in target.secrets.values())
             assert all(secret.reveal() not in first.request.url for secret in target.secrets.values())
@@ -209,7 +224,7 @@ class ProviderContract(ABC):
 
     def test_what_is_sent_is_taken(self, provider: Any, connected: Connected) -> None:
         for target in self.targets(provider, connected):
-            events = [event(seq) for seq in range(1, 4)]
+            events = [event_for(target, seq) for seq in range(1, 4)]
             while events:
                 encoded = provider.encode(events, target)
                 sent, events = events[: encoded.count], events[encoded.count :]
@@ -233,7 +248,7 @@ class ProviderContract(ABC):
     def test_every_documented_answer_has_its_meaning(self, provider: Any, connected: Connected) -> None:
         target = self.targets(provider, connected)[0]
         for name, answer in self.answers.items():
-            events = [event(seq) for seq in range(1, answer.events + 1)]
+            events = [event_for(target, seq) for seq in range(1, answer.events + 1)]
             reading = provider.read(
                 Response(status=answer.status, headers=answer.headers, body=answer.body), events, target
             )
@@ -248,7 +263,7 @@ class ProviderContract(ABC):
                 headers={"retry-after": random.choice(ODD_WAITS)},
                 body=random.choice([random.randbytes(random.randint(0, 200)), *ODD_BODIES]),
             )
-            events = [event(seq) for seq in range(1, random.randint(2, 5))]
+            events = [event_for(target, seq) for seq in range(1, random.randint(2, 5))]
             encoded = events[: provider.encode(events, target).count]
             check_reading(provider.read(response, encoded, target), len(encoded))
 

@@ -18,8 +18,9 @@ SECOND = json.loads(event(2).body)
 
 
 class TestBaselime(ProviderContract):
-    """By an install redirect with a code."""
+    """By an install redirect with a code. Its OpenTelemetry API: test_baselime_otel.py."""
 
+    kinds = ("baselime.events",)
     answers: ClassVar[Mapping[str, Answer]] = {
         "accepted": Answer(status=202, body=b'{"message":"Request Accepted"}', events=3, settled=3),
         "any 2xx": Answer(status=200, events=2, settled=2),

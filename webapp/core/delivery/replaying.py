@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -12,11 +13,12 @@ from webapp.core.delivery.holding import Holder
 from webapp.core.delivery.policy import Step, Verdict, judge
 from webapp.core.delivery.sending import Answer
 from webapp.core.delivery.tally import success
+from webapp.core.events import otlp
 from webapp.core.events.fields import parse_time
 from webapp.core.streams.settling import Next
 from webapp.lib.database import db_time
 from webapp.models import DeadLetter, DeadLetterState, Destination
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.base import OTLP_TYPES, OutgoingEvent
 
 #: served before the stream has its turn
 _MOST = 50
@@ -48,7 +50,7 @@ def replay(holder: Holder, find_key: Callable[[Answer], None]) -> None:
 
 def _queued(holder: Holder) -> Sequence[tuple[UUID, OutgoingEvent]]:
     query = (
-        select(DeadLetter.id, DeadLetter.seq, DeadLetter.type, DeadLetter.body)
+        select(DeadLetter.id, DeadLetter.seq, DeadLetter.type, DeadLetter.body, DeadLetter.created_at)
         .where(
             DeadLetter.destination_id == holder.lease.destination_id,
             DeadLetter.state == DeadLetterState.QUEUED,
@@ -57,10 +59,17 @@ def _queued(holder: Holder) -> Sequence[tuple[UUID, OutgoingEvent]]:
         .limit(_MOST)
     )
     with holder.runtime.database.read() as session:
-        return [(row.id, _event(row.seq, row.type, row.body)) for row in session.execute(query)]
+        return [
+            (row.id, _event(row.seq, row.type, row.body, row.created_at)) for row in session.execute(query)
+        ]
 
 
-def _event(seq: int, type_: str, body: bytes) -> OutgoingEvent:
+def _event(seq: int, type_: str, body: bytes, died_at: datetime) -> OutgoingEvent:
+    if type_.startswith(OTLP_TYPES):
+        # Its records have times of their own.
+        return OutgoingEvent(
+            seq=seq, type=type_, source=otlp.SOURCE, subject=None, state=None, time=died_at, body=body
+        )
     envelope = json.loads(body)
     time = parse_time(envelope["time"])
     assert time is not None  # noqa: S101 - we wrote it

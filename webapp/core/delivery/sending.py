@@ -56,7 +56,7 @@ class Answer:
     def _words(self, outcome: AttemptOutcome) -> str:
         if self.found:
             return "was there already, though the answer was lost: not sent again"
-        return "" if outcome is AttemptOutcome.DELIVERED else self.reading.words
+        return self.reading.remark if outcome is AttemptOutcome.DELIVERED else self.reading.words
 
 
 def send(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer:

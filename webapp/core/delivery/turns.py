@@ -10,7 +10,7 @@ from webapp.core.delivery.policy import Step, Verdict, judge
 from webapp.core.delivery.replaying import replay
 from webapp.core.delivery.sending import Answer
 from webapp.core.runtime import Runtime
-from webapp.core.streams.filters import wanted
+from webapp.core.streams.filters import both, wanted
 from webapp.core.streams.leases import Lease
 from webapp.core.streams.pages import MOST_ROWS, Gap, Page, read_page
 from webapp.core.streams.settling import Next, Settlement, settle
@@ -63,7 +63,9 @@ class Turn:
     def _read(self) -> Page | None:
         lease, kind = self._holder.lease, self._holder.aim.kind
         wants = wanted(lease.settings)
-        rows = max(kind.batch_events, _FEW_ROWS) if wants is None else MOST_ROWS
+        # A kind of one signal passes over most of a stream; any other over what comes by OTLP.
+        narrow = wants is not None or kind.otlp_signal
+        rows = MOST_ROWS if narrow else max(kind.batch_events, _FEW_ROWS)
         try:
             with self._holder.runtime.database.read() as session:
                 return read_page(
@@ -71,7 +73,7 @@ class Turn:
                     lease.stream_id,
                     lease.cursor_seq,
                     rows=rows,
-                    wants=wants,
+                    wants=both(kind.carries, wants),
                     most_bytes=kind.batch_bytes,
                 )
         except Gap as error:

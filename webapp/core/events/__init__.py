@@ -2,6 +2,7 @@
 
 from webapp.core.events.accepting import Accepted, accept
 from webapp.core.events.forms import EventForm
+from webapp.core.events.otlp import accept_otlp
 from webapp.core.events.trying import TEST_TYPE, send_test_event
 from webapp.errors import IdentityConflict
 
@@ -11,5 +12,6 @@ __all__ = [
     "EventForm",
     "IdentityConflict",
     "accept",
+    "accept_otlp",
     "send_test_event",
 ]

@@ -44,6 +44,13 @@ def accept(runtime: Runtime, payload: bytes, *, form: EventForm, only_user: UUID
     when a known identity comes with other content, Overloaded when the database is busy or full.
     """
     drafts, faults = _read(payload, form, clock.now())
+    return accept_drafts(runtime, drafts, only_user=only_user, faults=faults)
+
+
+def accept_drafts(
+    runtime: Runtime, drafts: Sequence[Draft], *, only_user: UUID | None, faults: Sequence[Fault] = ()
+) -> Accepted:
+    """As `accept`, from where every form is the same; `faults` are those of items that made no draft."""
     try:
         streams = find_streams(runtime, drafts, only_user, faults)
         stored = _group(runtime.database).submit(Batch(drafts, streams))

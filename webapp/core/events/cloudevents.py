@@ -33,7 +33,7 @@ def read_cloudevent(item: Item, now: datetime) -> Draft | list[Fault]:
     fields = Fields(item.value, item.where)
     if item.value.get("specversion") != "1.0":
         fields.fault("specversion", 'is not "1.0"')
-    event_id, event_type = fields.text("id", missing=WHY_ID), fields.text("type", missing=_WHY)
+    event_id, event_type = fields.text("id", missing=WHY_ID), fields.type(missing=_WHY)
     source = fields.text("source", missing=_WHY)
     subject, user = fields.text("subject"), fields.text("user")
     state, time = fields.choice("state", STATES), fields.time("time", now)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webapp.errors import Fault
+from webapp.providers.base import OTLP_TYPES
 
 MAX_CHARACTERS = 512
 #: RFC 3339 §5.6, with the zone that it requires
@@ -44,6 +45,13 @@ class Fields:
         else:
             return value
         return None
+
+    def type(self, *, missing: str) -> str | None:
+        """The type of an event whose body is an envelope."""
+        value = self.text("type", missing=missing)
+        if value is not None and value.startswith(OTLP_TYPES):
+            self.fault("type", f"begins with {OTLP_TYPES}, as only events do that come by OTLP")
+        return value
 
     def choice(self, name: str, choices: Collection[str]) -> str | None:
         """One of `choices`, or None."""

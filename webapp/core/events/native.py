@@ -20,7 +20,7 @@ def read_native(item: Item, now: datetime) -> Draft | list[Fault]:
         return [Fault(item.where, "is not a JSON object")]
     fields = Fields(item.value, item.where)
     fields.refuse_others(_KNOWN)
-    event_id, event_type = fields.text("id", missing=WHY_ID), fields.text("type", missing=_WHY_TYPE)
+    event_id, event_type = fields.text("id", missing=WHY_ID), fields.type(missing=_WHY_TYPE)
     source = fields.text("source", default=DEFAULT_SOURCE)
     subject, user = fields.text("subject"), fields.text("user")
     state, time = fields.choice("state", STATES), fields.time("time", now)

@@ -8,11 +8,14 @@ from sqlalchemy.orm import Session
 
 from webapp.core import audit
 from webapp.core.audit import HITCHPOST, Act
-from webapp.core.delivery.aiming import NoAim, take_aim
+from webapp.core.delivery.aiming import Aim, NoAim, take_aim
 from webapp.core.installs import courier
 from webapp.core.runtime import Runtime
 from webapp.errors import NotFound, VendorError
 from webapp.models import Account, Connection, Destination, Environment, User
+from webapp.providers.base import Target
+
+_TYPE = "hitchpost.connected"
 
 
 def announce(runtime: Runtime, connection_id: UUID, environment_ids: Sequence[UUID]) -> int:
@@ -33,12 +36,20 @@ def announce(runtime: Runtime, connection_id: UUID, environment_ids: Sequence[UU
             continue
         try:
             aim = take_aim(runtime, destination)
-            if courier.send(runtime, aim.provider, aim.target, type="hitchpost.connected", text=text):
+            if courier.send(runtime, aim.provider, _target(aim), type=_TYPE, text=text):
                 results[name] = "arrived"
         except (VendorError, NoAim) as error:
             results[name] = f"did not arrive ({error})"
     _record(runtime, connection_id, results)
     return sum(result == "arrived" for result in results.values())
+
+
+def _target(aim: Aim) -> Target:
+    """Where the destination sends; if that takes OpenTelemetry data alone, where events would go there."""
+    if aim.kind.carries(_TYPE):
+        return aim.target
+    place = (aim.target.account_key, aim.target.environment_key)
+    return courier.target(aim.provider, place, aim.target.secrets["ingest_key"])
 
 
 def _ways(

@@ -1,6 +1,5 @@
 """Dead letters: events that one destination could not take, with the reason."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webapp.core.events.showing import readable
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, behind, bounded, cut, read_mark
 from webapp.errors import NotFound
 from webapp.models import (
@@ -77,7 +77,7 @@ def find_dead_letter(session: Session, owner_id: UUID | None, letter_id: UUID) -
     found = session.execute(chosen.add_columns(DeadLetter.body)).one_or_none()
     if found is None:
         raise NotFound("There is no such dead letter.")
-    return _row(found, body=_pretty(found.body))
+    return _row(found, body=readable(found.type, found.body))
 
 
 _COLUMNS = (
@@ -134,13 +134,6 @@ def _row(found: AnyRow, body: str | None = None) -> DeadLetterRow:
         changed_at=found.changed_at,
         body=body,
     )
-
-
-def _pretty(body: bytes) -> str:
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")
 
 
 __all__ = [

@@ -1,6 +1,5 @@
 """Events as people look for them: a user's latest, one by its id, and where it is at each destination."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.core.events.drafts import key_hash
+from webapp.core.events.showing import own_id, readable
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, bounded, cut, read_mark
 from webapp.core.streams.filters import wanted
 from webapp.errors import NotFound
@@ -28,6 +28,8 @@ from webapp.models import (
     Stream,
     User,
 )
+from webapp.providers.base import OTLP_TYPES
+from webapp.providers.registry import KINDS
 
 _PUBLIC_ID = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,17})")
 
@@ -70,8 +72,13 @@ class EventRow:
     state: str | None
     time: datetime
     accepted_at: datetime
-    #: as stored, pretty-printed; only when one alone is asked for
+    #: what is stored, readable; only when one alone is asked for
     body: str | None = None
+
+    @property
+    def is_otlp(self) -> bool:
+        """Whether it came by OTLP; its own id is then the hash of its bytes."""
+        return self.type.startswith(OTLP_TYPES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +158,7 @@ def find_event(session: Session, owner_id: UUID | None, event_id: str) -> EventR
     found = session.execute(chosen).one_or_none()
     if found is None:
         raise NotFound("There is no such event.")
-    body: bytes = found.body
-    return replace(_row(found), body=json.dumps(json.loads(body), indent=2, ensure_ascii=False))
+    return replace(_row(found), body=readable(found.Event.type, found.body))
 
 
 def find_by_identity(session: Session, user_id: UUID, source: str, own_id: str) -> str | None:
@@ -245,8 +251,9 @@ def _standing(
 
 
 def _wants(destination: Destination, type: str) -> bool:
+    kind = KINDS.get(destination.kind)
     wants = wanted(destination.settings)
-    return wants is None or wants(type)
+    return (kind is None or kind.carries(type)) and (wants is None or wants(type))
 
 
 def _chosen() -> AnySelect:
@@ -264,7 +271,7 @@ def _row(found: AnyRow) -> EventRow:
         seq=event.seq,
         user_id=found.User.id,
         owner=found.User.label,
-        own_id=_own_id(event.body),
+        own_id=own_id(event.type, event.body),
         source=event.source,
         type=event.type,
         subject=event.subject,
@@ -272,12 +279,3 @@ def _row(found: AnyRow) -> EventRow:
         time=event.time,
         accepted_at=event.accepted_at,
     )
-
-
-_OWN_ID = re.compile(rb'\{"id":("(?:[^"\\]|\\.)*")')
-
-
-def _own_id(body: bytes) -> str:
-    """The envelope begins with its id: no need to parse the rest of a list's bodies."""
-    matched = _OWN_ID.match(body)
-    return str(json.loads(matched[1])) if matched else ""

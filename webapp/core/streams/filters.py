@@ -14,6 +14,11 @@ def wanted(settings: Mapping[str, Any]) -> Callable[[str], bool] | None:
     return lambda type_: any(matches(pattern, type_) for pattern in patterns)
 
 
+def both(first: Callable[[str], bool], second: Callable[[str], bool] | None) -> Callable[[str], bool]:
+    """A test that holds when both do."""
+    return first if second is None else lambda type_: first(type_) and second(type_)
+
+
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole `text` is as `pattern` says, in linear time whatever the pattern."""
     first, *others = pattern.split("*")

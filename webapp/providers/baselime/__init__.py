@@ -22,7 +22,7 @@ from webapp.providers.base import (
     Target,
 )
 from webapp.providers.baselime import events as events_api
-from webapp.providers.baselime import oauth
+from webapp.providers.baselime import oauth, otel
 from webapp.settings import Settings
 
 
@@ -40,7 +40,7 @@ class Baselime:
         "remove the integration in the Baselime console too."
     )
 
-    kinds: ClassVar[tuple[DestinationKind, ...]] = events_api.KINDS
+    kinds: ClassVar[tuple[DestinationKind, ...]] = (*events_api.KINDS, *otel.KINDS)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -87,11 +87,15 @@ class Baselime:
         return oauth.list_environments(http, self._api_url, secrets["access_token"])
 
     def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
-        """A batch for the Events API."""
+        """A batch for the Events API, or an export for the OpenTelemetry API."""
+        if target.kind in otel.SIGNAL_OF:
+            return otel.encode(self._settings.baselime_otel_url, events, target)
         return events_api.encode(self._settings.baselime_events_url, events, target)
 
     def read(self, response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
-        """What the Events API answered."""
+        """What the API of the target's kind answered."""
+        if target.kind in otel.SIGNAL_OF:
+            return otel.read(response, events, target)
         return events_api.read(response, events, target)
 
     @property

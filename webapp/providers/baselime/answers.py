@@ -33,10 +33,15 @@ def words(response: Response, secrets: Mapping[str, Secret]) -> str:
         said = parsed["message"]
     else:
         said = response.body[: _WORDS_CHARACTERS * 4].decode("utf-8", errors="replace")
+    return tidy(said, secrets) or f"HTTP {response.status}"
+
+
+def tidy(said: str, secrets: Mapping[str, Secret]) -> str:
+    """`said` as it may be kept and shown: one line, capped, without what is secret."""
     for secret in secrets.values():
         said = said.replace(secret.reveal(), "***")
     line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-    return line[:_WORDS_CHARACTERS] or f"HTTP {response.status}"
+    return line[:_WORDS_CHARACTERS]
 
 
 def invalid_entries(response: Response) -> Sequence[Any]:
