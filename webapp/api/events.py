@@ -21,7 +21,7 @@ from webapp.api.problems import (
 from webapp.api.refusals import Refusal
 from webapp.core import events
 from webapp.core.api_keys import Scope
-from webapp.core.events import EventForm
+from webapp.core.events import Accepted, EventForm
 from webapp.core.queries.events import find_event, places_of
 from webapp.errors import Fault, Invalid
 
@@ -48,17 +48,28 @@ def send_events(caller: Caller) -> AcceptedAnswer:
     The answer is 202 only after the commit: from then on no event is lost. A request is all or nothing. The
     same event (user, source and id) sent again is a duplicate and stored once, so a lost answer is mended by
     sending the same request again. Bodies may be gzip (`Content-Encoding: gzip`).
+
+    CloudEvents come in structured, batched or binary mode. In binary mode the attributes are headers
+    (`ce-specversion`, `ce-id`, `ce-source`, `ce-type`, `ce-user` …), and the body is the data, of any type.
     """
-    form = FORMS.get(request.mimetype)
-    if form is None:
-        detail = "Send events as application/json, or CloudEvents in structured or batch mode."
-        raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Post": ", ".join(FORMS)})
     try:
-        accepted = events.accept(caller.runtime, _body(), form=form, only_user=caller.only_user)
+        accepted = _accept(caller)
     except Invalid as error:
         detail = "Nothing was stored: mend what `errors` names and send the whole request again."
         raise Refusal(INVALID_EVENTS, detail, faults=error.faults) from None
     return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)
+
+
+def _accept(caller: Caller) -> Accepted:
+    form = FORMS.get(request.mimetype)
+    if events.BINARY_MARK in request.headers and form in {None, EventForm.NATIVE}:
+        return events.accept_binary(
+            caller.runtime, dict(request.headers), _body(), only_user=caller.only_user
+        )
+    if form is None:
+        detail = "Send events as application/json, or as CloudEvents in structured, batched or binary mode."
+        raise Refusal(UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Post": ", ".join(FORMS)})
+    return events.accept(caller.runtime, _body(), form=form, only_user=caller.only_user)
 
 
 def _body() -> bytes:
