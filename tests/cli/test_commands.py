@@ -103,18 +103,6 @@ def test_run_refuses_a_broker_of_its_own(call: Call) -> None:
     assert "Procfile" in told.stderr
 
 
-def test_send_says_when_nobody_answers(call: Call) -> None:
-    told = call("send", "u_1", "deployment", "--key", "hp_x_y", "--url", "http://127.0.0.1:9")
-    assert told.returncode == 1
-    assert "no connection" in told.stderr
-
-
-def test_send_names_data_that_is_not_json(call: Call) -> None:
-    told = call("send", "u_1", "deployment", "{nonsense", "--key", "hp_x_y", "--url", "http://127.0.0.1:9")
-    assert told.returncode == 1
-    assert "not JSON" in told.stderr
-
-
 def test_the_sandbox_says_which_ports_are_taken(call: Call) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
