@@ -12,6 +12,7 @@ HitchpostError
 ├── Forbidden                known, but not allowed
 ├── Invalid                  bad input, with every fault and where it is
 ├── Overloaded               not now: try again later
+├── NotMailed                a mail was not taken, or nobody knows
 └── VendorError              the vendor's answer, in its own words
     ├── VendorUnavailable    no usable answer: network, timeout, 5xx, HTML, 3xx
     │   └── VendorRateLimited
@@ -101,6 +102,19 @@ class Invalid(HitchpostError):
     def __init__(self, faults: Sequence[Fault], message: str | None = None) -> None:
         super().__init__(message or "; ".join(f"{fault.where}: {fault.what}" for fault in faults[:5]))
         self.faults = tuple(faults)
+
+
+class NotMailed(HitchpostError):
+    """The mail was not taken."""
+
+    def __init__(
+        self, message: str, *, code: int | None = None, final: bool = False, unsure: bool = False
+    ) -> None:
+        """`code` is SMTP's reply. `final`: this address will never take it; `unsure`: it may have arrived."""
+        super().__init__(message)
+        self.code = code
+        self.final = final
+        self.unsure = unsure
 
 
 class VendorError(HitchpostError):

@@ -71,6 +71,18 @@ class Settings(BaseModel):
     #: outgoing calls may reach loopback and private addresses
     allow_private_vendors: bool = False
 
+    #: where mail is handed over: `smtp://user:password@host:587` (STARTTLS) or `smtps://…`; empty: nowhere
+    smtp_url: SecretStr = SecretStr("")
+    #: whom mail comes from, `Hitchpost <hitchpost@example.org>` or the bare address
+    mail_from: str = ""
+    #: the host app's address for webhooks; empty: none are sent
+    webhook_url: str = ""
+    #: `whsec_…`: what webhooks are signed with, and while it changes the one before
+    webhook_secret: SecretStr = SecretStr("")
+    webhook_secret_previous: SecretStr = SecretStr("")
+    #: webhooks may reach loopback and private addresses
+    allow_private_webhook: bool = False
+
     install_proof: InstallProof = InstallProof.STRICT
     #: origins a connect session may return to
     return_origins: tuple[str, ...] = ()
@@ -109,6 +121,20 @@ class Settings(BaseModel):
             message = "is not an http(s) address without a query"
             raise ValueError(message)
         return value.rstrip("/")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.fragment
+            or "@" in parts.netloc
+        ):
+            message = "is not an http(s) address without a name or password in it"
+            raise ValueError(message)
+        return value
 
     @property
     def is_production(self) -> bool:

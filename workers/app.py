@@ -18,6 +18,7 @@ TASK_OF: Mapping[Bell, str] = {
     Bell.DELIVERY: "hitchpost.delivery.drain",
     Bell.REFRESH: "hitchpost.refresh.sweep",
     Bell.ENVIRONMENTS: "hitchpost.environments.sweep",
+    Bell.NOTICES: "hitchpost.notices.sweep",
 }
 
 #: How often beat rings, in seconds; workers poll by themselves too.
@@ -25,6 +26,7 @@ EVERY: Mapping[str, float] = {
     TASK_OF[Bell.DELIVERY]: 2.0,
     TASK_OF[Bell.REFRESH]: 10.0,
     TASK_OF[Bell.ENVIRONMENTS]: 30.0,
+    TASK_OF[Bell.NOTICES]: 10.0,
     "hitchpost.upkeep.note_beat": 10.0,
     "hitchpost.upkeep.tend_installs": 10.0,
     "hitchpost.upkeep.sweep": 60.0,
@@ -74,7 +76,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-_ROOMS = ("delivery", "refresh", "environments", "upkeep")
+_ROOMS = ("delivery", "refresh", "environments", "notices", "upkeep")
 
 
 def _transport(settings: Settings) -> dict[str, Any]:

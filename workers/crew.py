@@ -10,7 +10,7 @@ from webapp.core.runtime import Runtime
 from webapp.errors import SettingsError
 from webapp.lib import logs
 from webapp.settings import Settings
-from workers import delivery, environments, parts, refresh, upkeep
+from workers import delivery, environments, notices, parts, refresh, upkeep
 from workers.app import app
 from workers.doorbell import Doorbell
 from workers.rounds import Round
@@ -46,6 +46,7 @@ def _begin(**_: Any) -> None:
         Round(delivery.drain, POLL_SECONDS),
         Round(refresh.sweep, POLL_SECONDS),
         Round(environments.sweep, POLL_SECONDS),
+        Round(notices.sweep, POLL_SECONDS),
         Round(upkeep.tend_installs, _INSTALLS_SECONDS),
         Round(upkeep.seal_audit, AUDIT_SECONDS),
         Round(upkeep.sweep, _UPKEEP_SECONDS),

@@ -2,7 +2,7 @@
 
 import time
 
-from webapp.core import audit_chain, installs, links, processes, retention, sessions
+from webapp.core import audit_chain, installs, links, notices, processes, retention, sessions
 from webapp.lib import logs
 from workers import parts
 from workers.app import app
@@ -45,6 +45,7 @@ def sweep() -> None:
     with runtime.database.write() as session:
         sessions.forget_ended(session)
         links.forget_ended(session)
+        notices.forget(session)
         processes.forget(session)
 
 

@@ -28,6 +28,8 @@ class Act(StrEnum):
     PAUSED = "connection.paused"
     RESUMED = "connection.resumed"
     DISCONNECTED = "connection.disconnected"
+    REVOKED = "connection.revoked"
+    NOT_REVOKED = "connection.not_revoked"
     ENVIRONMENTS_CHANGED = "connection.environments_changed"
     ENVIRONMENTS_FAILED = "connection.environments_failed"
     DESTINATION_MADE = "destination.made"
@@ -46,6 +48,8 @@ class Act(StrEnum):
     API_KEY_MADE = "api_key.made"
     API_KEY_REVOKED = "api_key.revoked"
     CONNECT_SESSION_MADE = "connect_session.made"
+    ERRAND_RETRIED = "errand.retried"
+    WEBHOOK_OPENED = "webhook.opened"
     KEYS_ROTATED = "keys.rotated"
     AUDIT_ERASED = "audit.erased"
 

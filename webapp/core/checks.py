@@ -2,7 +2,9 @@
 
 import os
 import stat
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from webapp.core.runtime import Bell, Runtime, silent
 from webapp.errors import SettingsError
 from webapp.lib import schema
+from webapp.lib.mail import Server
 from webapp.lib.vault import key_id_of, parse_keys
 from webapp.models import Credential, Install
 from webapp.settings import PREFIX, Settings
@@ -35,7 +38,7 @@ def start(settings: Settings, *, wake: Callable[[Bell], None] = silent) -> Runti
 
 def of_settings(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
     """Every fault of the settings taken together, as lines that name settings and no values."""
-    faults = [*_keys(settings), *_secret_key(settings), *_addresses(settings)]
+    faults = [*_keys(settings), *_secret_key(settings), *_addresses(settings), *_ways_out(settings)]
     if settings.is_production:
         faults += [*_unsafe(settings), *_open_doors(settings)]
         faults += _readable_files(os.environ if environ is None else environ)
@@ -77,6 +80,30 @@ def _addresses(settings: Settings) -> Iterator[str]:
     broker = urlsplit(settings.broker_url.get_secret_value())
     if broker.scheme not in {"memory", "redis", "rediss", "unix"}:
         yield f"{PREFIX}BROKER_URL is to begin with memory:// or redis://"
+
+
+def _ways_out(settings: Settings) -> Iterator[str]:
+    url = settings.smtp_url.get_secret_value()
+    try:
+        if url:
+            Server.parse(url)
+    except ValueError as error:
+        yield f"{PREFIX}SMTP_URL {error}"
+    if url and parseaddr(settings.mail_from)[1].count("@") != 1:
+        yield f"{PREFIX}MAIL_FROM names no address that mail can come from"
+    if settings.webhook_url and not settings.webhook_secret.get_secret_value():
+        yield f"{PREFIX}WEBHOOK_SECRET is empty: make one with `hitchpost notices secret`"
+    for name in ("webhook_secret", "webhook_secret_previous"):
+        secret = getattr(settings, name).get_secret_value()
+        if secret and not _is_webhook_secret(secret):
+            yield f"{PREFIX}{name.upper()} is to be whsec_ and 24 to 64 bytes in base64"
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    try:
+        return secret.startswith("whsec_") and 24 <= len(b64decode(secret[6:], validate=True)) <= 64
+    except ValueError:
+        return False
 
 
 def _unsafe(settings: Settings) -> Iterator[str]:

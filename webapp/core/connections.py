@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import audit, credentials, destinations, revocation
+from webapp.core import audit, credentials, destinations, notices, revocation
 from webapp.core.audit import Act, Actor
+from webapp.core.notices import News
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict, NotFound
 from webapp.lib.database import db_time
@@ -50,14 +51,17 @@ def lock(session: Session, connection_id: UUID) -> Connection:
     return connection
 
 
-def degrade(session: Session, connection_id: UUID, reason: str) -> None:
-    """It works, but something needs a look: `reason` is one sentence. Only a working connection degrades."""
+def degrade(session: Session, connection_id: UUID, reason: str, *, of_vendor: bool = False) -> None:
+    """It works, but something needs a look: `reason` is one sentence. Only a working connection degrades.
+
+    `of_vendor`: the vendor gives no usable answer, perhaps to nobody.
+    """
     connection = lock(session, connection_id)
     if connection.state in _WORKING and (connection.state, connection.reason) != (
         ConnectionState.DEGRADED,
         reason[:_REASON_CHARACTERS],
     ):
-        _move(session, connection, ConnectionState.DEGRADED, reason)
+        _move(session, connection, ConnectionState.DEGRADED, reason, of_vendor=of_vendor)
 
 
 def recover(session: Session, connection_id: UUID) -> None:
@@ -77,7 +81,7 @@ def mark_needs_reconnect(session: Session, connection_id: UUID, reason: str) -> 
     connection = lock(session, connection_id)
     if connection.state not in _WORKING:
         return False
-    _move(session, connection, ConnectionState.NEEDS_RECONNECT, reason)
+    _move(session, connection, ConnectionState.NEEDS_RECONNECT, reason, of_vendor=False)
     return True
 
 
@@ -89,6 +93,7 @@ def pause(session: Session, actor: Actor, connection_id: UUID) -> None:
     if connection.state is ConnectionState.PAUSED:
         raise Conflict("this connection is paused already")
     connection.state, connection.reason = ConnectionState.PAUSED, "Paused by a person."
+    notices.moved(session, connection, News.PAUSED)
     _record(session, actor, Act.PAUSED, connection)
 
 
@@ -99,6 +104,7 @@ def resume(session: Session, actor: Actor, connection_id: UUID) -> None:
     if connection.state is not ConnectionState.PAUSED:
         raise Conflict("this connection is not paused")
     connection.state, connection.reason = _found(session, connection)
+    notices.moved(session, connection, News.RESUMED)
     _hasten_refused(session, connection_id)
     _record(session, actor, Act.RESUMED, connection)
 
@@ -165,6 +171,7 @@ def end(session: Session, connection: Connection, reason: str) -> None:
     connection.state, connection.reason = ConnectionState.DISCONNECTED, reason
     connection.disconnected_at = moment
     connection.environments_due_at = connection.environments_lease = None
+    notices.moved(session, connection, News.DISCONNECTED)
     credentials.wipe(session, connection.id)
     session.execute(
         update(Account)
@@ -274,8 +281,16 @@ def _require_open(connection: Connection) -> None:
         raise Conflict("this connection is disconnected")
 
 
-def _move(session: Session, connection: Connection, state: ConnectionState, reason: str | None) -> None:
+def _move(
+    session: Session,
+    connection: Connection,
+    state: ConnectionState,
+    reason: str | None,
+    *,
+    of_vendor: bool | None = None,
+) -> None:
     connection.state, connection.reason = state, reason[:_REASON_CHARACTERS] if reason else None
+    notices.follow(session, connection, of_vendor=of_vendor)
     _record(
         session, audit.HITCHPOST, Act.STATE_CHANGED, connection, f"{state.value}: {reason or 'all is well'}"
     )

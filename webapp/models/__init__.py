@@ -4,8 +4,9 @@ from webapp.models.base import Base
 from webapp.models.connections import Account, Connection, ConnectionState, Environment, EnvironmentState
 from webapp.models.credentials import Credential, CredentialKind
 from webapp.models.installs import OPEN_STATES, Install, InstallState
+from webapp.models.notices import Errand, ErrandState, Incident, Notice, Way
 from webapp.models.people import ApiKey, LinkKind, OneTimeLink, Role, SessionKind, User, UserSession
-from webapp.models.records import AuditHead, AuditLine, Breaker, Notice, Process
+from webapp.models.records import AuditHead, AuditLine, Breaker, Process
 from webapp.models.streams import (
     Attempt,
     AttemptOutcome,
@@ -36,8 +37,11 @@ __all__ = [
     "Destination",
     "Environment",
     "EnvironmentState",
+    "Errand",
+    "ErrandState",
     "Event",
     "Hold",
+    "Incident",
     "Install",
     "InstallState",
     "LinkKind",
@@ -49,4 +53,5 @@ __all__ = [
     "Stream",
     "User",
     "UserSession",
+    "Way",
 ]

@@ -1,4 +1,4 @@
-"""What the instance remembers of itself: audit lines, notices, breakers, and which processes live."""
+"""What the instance remembers of itself: audit lines, breakers, and which processes live."""
 
 from datetime import datetime
 from uuid import UUID
@@ -56,24 +56,6 @@ class AuditHead(Base):
     sealed: Mapped[bytes]
     chain_no: Mapped[int] = mapped_column(BigInteger, default=0)
     mac: Mapped[bytes]
-
-
-class Notice(Base):
-    """Something a person is to be told, once: `dedupe_key` makes it once."""
-
-    __tablename__ = "notices"
-    __table_args__ = (Index("ix_notices_user_id", "user_id", "id"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    dedupe_key: Mapped[str] = mapped_column(unique=True)
-    #: null: for all admins
-    user_id: Mapped[UUID | None]
-    connection_id: Mapped[UUID | None]
-    kind: Mapped[str]
-    text: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    #: when its reader put it away
-    read_at: Mapped[datetime | None]
 
 
 class Breaker(Base):

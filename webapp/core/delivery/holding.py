@@ -148,7 +148,9 @@ class Holder:
             Next.WAIT,
             changes,
             wait=wait_seconds(answer.reading, failures),
-            also=lambda session: telling.troubled(session, self.lease, words) if troubled else None,
+            also=lambda session: (
+                telling.troubled(session, self.lease, words, of_vendor=not suspect) if troubled else None
+            ),
         )
 
     def stop(self, hold: Hold, reason: str) -> None:

@@ -17,7 +17,9 @@ _TODO = {
 def held(session: Session, lease: Lease, hold: Hold, reason: str) -> None:
     """A destination stands still: its connection is degraded, and its owner told once a hold."""
     connection = connection_of(session, lease.environment_id)
-    connections.degrade(session, connection.id, f"{lease.kind} stands still: {reason}")
+    connections.degrade(
+        session, connection.id, f"{lease.kind} stands still: {reason}", of_vendor=hold is Hold.FAILING
+    )
     thing = f"destination:{lease.destination_id}"
     detail = f"{lease.kind} held, {hold.value}: {reason}"
     record(session, HITCHPOST, Act.DESTINATION_HELD, thing, connection_id=connection.id, detail=detail)
@@ -32,10 +34,12 @@ def held(session: Session, lease: Lease, hold: Hold, reason: str) -> None:
     )
 
 
-def troubled(session: Session, lease: Lease, words: str) -> None:
+def troubled(session: Session, lease: Lease, words: str, *, of_vendor: bool = True) -> None:
     """A destination fails and goes on trying: its connection is degraded."""
     connection = connection_of(session, lease.environment_id)
-    connections.degrade(session, connection.id, f"{lease.kind} does not get through: {words}")
+    connections.degrade(
+        session, connection.id, f"{lease.kind} does not get through: {words}", of_vendor=of_vendor
+    )
 
 
 def gap(session: Session, lease: Lease, words: str) -> None:

@@ -197,7 +197,9 @@ def _fail(runtime: Runtime, lease: _Lease, error: HitchpostError) -> None:
         if isinstance(error, AccessRefused) and connection.environments_failures >= _REFUSALS:
             _needs_reconnect(session, connection, words)
         elif connection.environments_failures >= connections.TROUBLED_FETCHES:
-            connections.degrade(session, connection.id, f"Its environments cannot be listed: {words}")
+            of_vendor = isinstance(error, VendorUnavailable | VendorAnswerInvalid)
+            said = f"Its environments cannot be listed: {words}"
+            connections.degrade(session, connection.id, said, of_vendor=of_vendor)
 
 
 def _mark_api_tokens(session: Session, connection_id: UUID, refused_at: datetime | None) -> None:

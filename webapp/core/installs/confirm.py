@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.core import audit, connections, credentials, environments
+from webapp.core import audit, connections, credentials, environments, notices
 from webapp.core.audit import Act, Actor
 from webapp.core.connections import moment_of
 from webapp.core.environments import Diff
@@ -20,6 +20,7 @@ from webapp.core.installs.grants import credentials_in, listings_in, unpack
 from webapp.core.installs.page import must_reauthenticate, needs_proof, seals
 from webapp.core.installs.paste import down_scope
 from webapp.core.installs.workspaces import Workspace, linked, target_of, workspaces_of
+from webapp.core.notices import News
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict, Forbidden
 from webapp.lib.ids import uuid7
@@ -112,6 +113,10 @@ def _link(
     _keep_credentials(session, vault, connection, parts)
     diff = environments.apply(session, vault, connection, listings_in(parts, chosen))
     _settle(session, connection)
+    if target is None:
+        notices.announce(session, News.CONNECTED, connection)
+    else:
+        notices.reconnected(session, connection)
     audit.record(
         session,
         actor,

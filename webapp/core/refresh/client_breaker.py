@@ -61,8 +61,7 @@ def charge(session: Session, client_key: str, incident: str) -> None:
 def tell_admins(session: Session, client_key: str, text: str) -> None:
     """Tell all admins, once an incident."""
     breaker = session.get_one(Breaker, (SCOPE, client_key))
-    dedupe_key = f"client:{client_key}:{breaker.since.isoformat()}"
-    notices.tell(session, dedupe_key=dedupe_key, kind="client_refused", text=text)
+    notices.tell_client_refused(session, client_key, text, since=breaker.since)
 
 
 def close(session: Session, client_key: str) -> None:

@@ -125,6 +125,7 @@ def _later(
             session,
             connection.id,
             f"Its access token is past its end and cannot be renewed: {credential.words}",
+            of_vendor=True,
         )
     return Outcome.LATER
 
@@ -209,7 +210,7 @@ def _blame_client(session: Session, connection: Connection, credential: Credenti
         "reconnect; the next refresh of any other account settles whose fault it is.",
     )
     if connection.state is not ConnectionState.NEEDS_RECONNECT:
-        connections.degrade(session, connection.id, f"{words}. A reconnect would tell.")
+        connections.degrade(session, connection.id, f"{words}. A reconnect would tell.", of_vendor=True)
 
 
 def _span(seconds: float) -> str:

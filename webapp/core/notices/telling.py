@@ -1,12 +1,16 @@
-"""Notices: what a person is to be told, once."""
+"""Telling: a notice is written once, with its errands, in the transaction of what it tells of."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.core import audit
+from webapp.core.notices import errands, incidents
+from webapp.core.notices.kinds import kind_of
 from webapp.errors import NotFound
 from webapp.lib import clock
 from webapp.lib.ids import uuid7
@@ -23,11 +27,12 @@ def tell(
     text: str,
     user_id: UUID | None = None,
     connection_id: UUID | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> bool:
     """Tell `user_id` (None: all admins) this, unless `dedupe_key` was told before; whether it is new.
 
     `text` is a few sentences without secrets: what happened, what is safe, what to do. One about a connection
-    leaves a line on its timeline too.
+    leaves a line on its timeline too. `about` is what a webhook says of a thing that is no connection.
     """
     if session.scalar(select(Notice.id).where(Notice.dedupe_key == dedupe_key)) is not None:
         return False
@@ -39,12 +44,16 @@ def tell(
         "user_id": user_id,
         "connection_id": connection_id,
     }
-    # Two workers may find the same thing wrong at once: the unique key decides who tells.
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    told = dialect.insert(Notice).values(values).on_conflict_do_nothing().returning(Notice.id)
-    if session.execute(told).one_or_none() is None:
+    # What the caller changed is what the errands are to say.
+    session.flush()
+    told = errands.insert_once(session, Notice).values(values).returning(Notice)
+    notice = session.scalars(told).one_or_none()
+    if notice is None:
         return False
+    errands.make_for(session, notice, about or {})
     if connection_id is not None:
+        if kind_of(kind).of_trouble:
+            incidents.told(session, connection_id)
         to_whom = "told all admins" if user_id is None else "told its owner"
         audit.record(
             session,
@@ -55,6 +64,19 @@ def tell(
             detail=f"{to_whom}: {text}",
         )
     return True
+
+
+def tell_client_refused(session: Session, client_key: str, text: str, *, since: datetime) -> None:
+    """Tell all admins that the vendor refuses our own Client; once for a refusal that began at `since`."""
+    incident = incidents.client_troubled(session, client_key, text)
+    incident.told_at = incident.told_at or incidents.now_of(session)
+    tell(
+        session,
+        dedupe_key=f"client:{client_key}:{since.isoformat()}",
+        kind="client_refused",
+        text=text,
+        about={"provider": incident.provider, "reason": text},
+    )
 
 
 def put_away(session: Session, notice_id: UUID, user_id: UUID, *, is_admin: bool) -> None:
