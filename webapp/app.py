@@ -39,6 +39,7 @@ from webapp.ui import (
     notices,
     people,
     sign_in,
+    sources,
 )
 
 #: Every page module, in the order of the menus.
@@ -56,6 +57,7 @@ PAGES = (
     destinations,
     events,
     dead_letters,
+    sources,
     health,
     people,
     api_keys,

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from webapp.app import create_app
-from webapp.core import api_keys, credentials, users
+from webapp.core import api_keys, credentials, sources, users
 from webapp.core.api_keys import Scope
 from webapp.core.audit import HITCHPOST
 from webapp.core.runtime import Bell, Runtime
@@ -39,6 +39,7 @@ class Held:
     connection: UUID
     destination: UUID
     dead_letter: UUID
+    source: UUID
 
 
 class World:
@@ -103,7 +104,8 @@ class World:
                 session, self.runtime.vault, connection.id, CredentialKind.GRANT, parts, lifetime=lifetime
             )
             session.flush()
-            return Held(connection.id, destination.id, letter.id)
+            source = sources.make(session, self.runtime.vault, HITCHPOST, user_id, workspace).source
+            return Held(connection.id, destination.id, letter.id, source.id)
 
     def events(self) -> int:
         """How many events are stored."""

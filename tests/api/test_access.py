@@ -25,10 +25,11 @@ of_one_thing = pytest.mark.parametrize(
 BODIES: dict[str, Any] = {
     "send_events": {"id": "1", "type": "deployment"},
     "make_connect_session": {"external_id": "u_1"},
+    "make_source": {"user": "u_1", "name": "acme/shop"},
     "rewind_destination": {"to_seq": 1},
 }
 
-MISSING = Held(UUID(int=1), UUID(int=2), UUID(int=3))
+MISSING = Held(UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4))
 
 
 def ask(client: FlaskClient, operation: Operation, held: Held, headers: dict[str, str]) -> Any:
@@ -37,6 +38,7 @@ def ask(client: FlaskClient, operation: Operation, held: Held, headers: dict[str
         "connection_id": str(held.connection),
         "destination_id": str(held.destination),
         "letter_id": str(held.dead_letter),
+        "source_id": str(held.source),
         "event_id": f"{held.connection.hex}-1",
     }
     path = re.sub(r"<(?:\w+:)?(\w+)>", lambda part: ids[part[1]], operation.path)

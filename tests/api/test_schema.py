@@ -34,6 +34,7 @@ def known(busy_world: World) -> dict[str, str]:
         "connection_id": str(held.connection),
         "destination_id": str(held.destination),
         "letter_id": str(held.dead_letter),
+        "source_id": str(held.source),
         "event_id": answer.json["ids"][0],
     }
 

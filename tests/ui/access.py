@@ -84,6 +84,11 @@ TABLE: dict[str, Row] = {
     "GET /dead-letters/<uuid:letter_id>": OWNED,
     "POST /dead-letters/<uuid:letter_id>/replay": OWNED,
     "POST /dead-letters/<uuid:letter_id>/discard": OWNED,
+    # sources
+    "GET /sources": MEMBER,
+    "POST /sources": Row("member", form={"name": "deploys"}),
+    "POST /sources/<uuid:source_id>/secret": Row("member", owned=True),
+    "POST /sources/<uuid:source_id>/end": Row("member", owned=True),
     # admin: health, people, keys, audit
     "GET /admin/health": ADMIN,
     "GET /admin/health/part": ADMIN,

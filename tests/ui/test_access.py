@@ -80,7 +80,7 @@ def routes_of(world: World) -> set[str]:
 
 _UNSEEN = {"HEAD", "OPTIONS"}
 #: Tried in tests/api.
-_API = {"api", "api_pages", "api_health", "api_metrics", "api_otlp"}
+_API = {"api", "api_pages", "api_health", "api_metrics", "api_otlp", "api_github"}
 
 
 def test_every_page_has_its_row_and_every_row_its_page(world: World) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from tests.runtimes import running
-from webapp.core import api_keys, connect_sessions, credentials, links, passwords, sessions, users
+from webapp.core import api_keys, connect_sessions, credentials, links, passwords, sessions, sources, users
 from webapp.core.api_keys import Scope
 from webapp.core.audit import HITCHPOST, Actor
 from webapp.core.runtime import Runtime
@@ -159,6 +159,7 @@ class World:
             id=uuid7(), dedupe_key="told", user_id=owner, kind="test", text="Bob was told something."
         )
         session.add(notice)
+        source = sources.make(session, vault, HITCHPOST, owner, "acme/shop").source
         self.things |= {
             "notice_id": str(notice.id),
             "connection_id": str(connection.id),
@@ -168,6 +169,7 @@ class World:
             "event_id": f"{stream.id.hex}-2",
             "install_id": str(install.id),
             "key_id": str(key_row.id),
+            "source_id": str(source.id),
             "user_id": str(self.users["dan"]),
             "provider": "baselime",
             "filename": "hitchpost.css",

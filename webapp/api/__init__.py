@@ -10,10 +10,12 @@ from webapp.api import (
     dead_letters,
     destinations,
     events,
+    github,
     health,
     metrics,
     otlp,
     pages,
+    sources,
 )
 from webapp.api.operations import Operation, serve
 from webapp.api.refusals import Refusal, explain, explain_database, explain_http, respond
@@ -28,6 +30,7 @@ RESOURCES = (
     destinations.resource,
     dead_letters.resource,
     connect_sessions.resource,
+    sources.resource,
 )
 
 OPERATIONS: tuple[Operation, ...] = tuple(
@@ -39,6 +42,7 @@ def register(app: Flask) -> None:
     """Serve the interface, its pages, and what machines ask of this process. None of it heeds a cookie."""
     app.register_blueprint(_make_blueprint())
     app.register_blueprint(otlp.blueprint)
+    app.register_blueprint(_dressed(github.make_blueprint()))
     app.register_blueprint(pages.make_blueprint(OPERATIONS, PREFIX))
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
@@ -51,6 +55,11 @@ def _make_blueprint() -> Blueprint:
         blueprint.add_url_rule(
             operation.path, endpoint=operation.name, view_func=serve(operation), methods=[operation.method]
         )
+    return _dressed(blueprint)
+
+
+def _dressed(blueprint: Blueprint) -> Blueprint:
+    """`blueprint` with every error answered in our form."""
     blueprint.register_error_handler(Refusal, _refuse)
     blueprint.register_error_handler(HitchpostError, explain)
     blueprint.register_error_handler(SQLAlchemyError, explain_database)

@@ -179,6 +179,34 @@ class DeadLetterPage(Answer):
     next: str | None
 
 
+class SourceAnswer(Answer):
+    """A sender that signs what it sends for one user: GitHub."""
+
+    id: UUID
+    kind: str
+    name: str
+    user: UUID = Field(description="Whose events it sends.", validation_alias="owner_id")
+    address: str = Field(description="Where it sends to: the payload URL at GitHub.")
+    created_at: datetime
+    used_at: datetime | None = Field(description="When something with a good signature came last.")
+    previous_until: datetime | None = Field(description="Until when the secret before this one signs too.")
+    ended_at: datetime | None
+
+
+class SourceSecretAnswer(Answer):
+    """A source with its new secret, which no later answer shows."""
+
+    source: SourceAnswer
+    secret: str
+
+
+class SourcePage(Answer):
+    """Some sources, newest first; `next` is the `after` of the page behind them."""
+
+    items: tuple[SourceAnswer, ...]
+    next: str | None
+
+
 class ConnectSessionAnswer(Answer):
     """A link that works once: send the user's browser there."""
 

@@ -38,6 +38,12 @@ class Buckets:
             self._levels[name] = (level - 1.0, now)
             return 0.0
 
+    def peek(self, name: str, now: float) -> float:
+        """The seconds until there is one, taking none; 0 when there is."""
+        with self._guard:
+            level, since = self._levels.get(name, (self._burst, now))
+            return max(0.0, (1.0 - min(self._burst, level + (now - since) * self._rate)) / self._rate)
+
 
 _buckets = Buckets(RATE, BURST)
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template
 from werkzeug.exceptions import NotFound
 
-from webapp.api import otlp_document
+from webapp.api import doors
 from webapp.api.callers import runtime
 from webapp.api.openapi import write_document
 from webapp.api.operations import Operation
@@ -29,7 +29,7 @@ def make_blueprint(operations: Sequence[Operation], prefix: str) -> Blueprint:
 
     def write() -> dict[str, Any]:
         server = runtime().settings.public_url
-        return write_document(operations, server + prefix, otlp_document.describe(server))
+        return write_document(operations, server + prefix, doors.describe(server))
 
     @blueprint.get(f"{prefix}/openapi.json")
     def document() -> Response:

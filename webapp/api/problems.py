@@ -32,6 +32,13 @@ UNAUTHORIZED = Problem(
     meaning="The request carries no API key, or one that is unknown, revoked or expired. "
     "Send `Authorization: Bearer hp_…`; an admin makes keys under Admin, API keys.",
 )
+SIGNATURE_WRONG = Problem(
+    slug="signature-wrong",
+    status=401,
+    title="The signature is wrong",
+    meaning="What came is not signed with the secret of this source. Put the secret that its page showed "
+    "into the sender's settings, or let the page make a new one; the one before it is good for another day.",
+)
 FORBIDDEN = Problem(
     slug="forbidden",
     status=403,
@@ -126,6 +133,7 @@ OVERLOADED = Problem(
 PROBLEMS = (
     BAD_REQUEST,
     UNAUTHORIZED,
+    SIGNATURE_WRONG,
     FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,

@@ -92,7 +92,7 @@ def _entry(method: str, prefix: str, path: str, operation: Mapping[str, Any]) ->
         path=path,
         summary=operation["summary"],
         description=tuple(part for part in operation["description"].split("\n\n") if part),
-        scope=" ".join(operation["security"][0]["api_key"]),
+        scope=" ".join(scope for way in operation["security"] for scope in way["api_key"]),
         parameters=tuple(_parameters(operation["parameters"])),
         bodies=tuple((media, in_words(part["schema"])) for media, part in content.items()),
         answers=tuple(_answers(operation["responses"])),

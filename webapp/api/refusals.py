@@ -21,6 +21,7 @@ from webapp.api.problems import (
     NOT_FOUND,
     OVERLOADED,
     PROBLEMS,
+    SIGNATURE_WRONG,
     VENDOR,
     Problem,
 )
@@ -30,7 +31,9 @@ from webapp.lib.ids import uuid7
 MEDIA_TYPE = "application/problem+json"
 
 _BY_STATUS = {
-    problem.status: problem for problem in PROBLEMS if problem not in {IDENTITY_CONFLICT, INVALID_EVENTS}
+    problem.status: problem
+    for problem in PROBLEMS
+    if problem not in {IDENTITY_CONFLICT, INVALID_EVENTS, SIGNATURE_WRONG}
 }
 
 

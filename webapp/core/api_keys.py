@@ -42,6 +42,8 @@ class Scope(StrEnum):
     CONNECT_SESSIONS = "connect-sessions"
     #: pause, resume and rewind destinations, replay dead letters
     DESTINATIONS_WRITE = "destinations:write"
+    #: make and end sources, and change their secrets
+    SOURCES = "sources"
     #: read the instance's figures from another machine
     METRICS_READ = "metrics:read"
 

@@ -50,6 +50,9 @@ class Act(StrEnum):
     CONNECT_SESSION_MADE = "connect_session.made"
     ERRAND_RETRIED = "errand.retried"
     WEBHOOK_OPENED = "webhook.opened"
+    SOURCE_MADE = "source.made"
+    SOURCE_SECRET_CHANGED = "source.secret_changed"  # noqa: S105 - an act
+    SOURCE_ENDED = "source.ended"
     KEYS_ROTATED = "keys.rotated"
     AUDIT_ERASED = "audit.erased"
 

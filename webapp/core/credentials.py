@@ -21,10 +21,10 @@ from webapp.lib.database import db_time
 from webapp.lib.ids import uuid7
 from webapp.lib.secret import Secret
 from webapp.lib.vault import Cell, Vault, new_key
-from webapp.models import AuditHead, Credential, CredentialKind, Install
+from webapp.models import AuditHead, Credential, CredentialKind, Install, Source
 
 #: Every kind of row that holds a sealed value, in `sealed`.
-Sealed = Credential | Install | AuditHead
+Sealed = Credential | Install | AuditHead | Source
 #: A refresh is due at this share of the lifetime, drawn anew each time so that crowds spread.
 _EARLIEST_SHARE, _LATEST_SHARE = 0.50, 0.67
 
@@ -150,6 +150,18 @@ def open_for_install(vault: Vault, install: Install) -> dict[str, Secret]:
     return _unpack(vault.open(install.sealed, _cell_of(install)))
 
 
+def seal_for_source(vault: Vault, source: Source, parts: Mapping[str, Secret]) -> None:
+    """Seal the secrets of a Source into its row, in place of what it held."""
+    source.sealed = vault.seal(_pack(parts), _cell_of(source))
+
+
+def open_for_source(vault: Vault, source: Source) -> dict[str, Secret]:
+    """What `seal_for_source` put in; empty once it ended. Raises VaultError when the seal does not hold."""
+    if source.sealed is None:
+        return {}
+    return _unpack(vault.open(source.sealed, _cell_of(source)))
+
+
 def make_chain_key(vault: Vault, head: AuditHead) -> Secret:
     """A fresh key for the chain of audit lines, sealed into its row."""
     key = Secret(secrets.token_hex(32))
@@ -208,10 +220,12 @@ __all__ = [
     "make_vault_key",
     "open_chain_key",
     "open_for_install",
+    "open_for_source",
     "open_parts",
     "refresh_share",
     "replace",
     "reseal",
     "seal_for_install",
+    "seal_for_source",
     "wipe",
 ]

@@ -7,6 +7,7 @@ from webapp.models.installs import OPEN_STATES, Install, InstallState
 from webapp.models.notices import Errand, ErrandState, Incident, Notice, Way
 from webapp.models.people import ApiKey, LinkKind, OneTimeLink, Role, SessionKind, User, UserSession
 from webapp.models.records import AuditHead, AuditLine, Breaker, Process
+from webapp.models.sources import Source
 from webapp.models.streams import (
     Attempt,
     AttemptOutcome,
@@ -50,6 +51,7 @@ __all__ = [
     "Process",
     "Role",
     "SessionKind",
+    "Source",
     "Stream",
     "User",
     "UserSession",

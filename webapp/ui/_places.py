@@ -32,7 +32,7 @@ _PLACES = (
         "connections.index",
         frozenset({"connections", "connection_acts", "forward", "destinations"}),
     ),
-    _Row("Events", "events.index", frozenset({"events", "dead_letters"})),
+    _Row("Events", "events.index", frozenset({"events", "dead_letters", "sources"})),
 )
 _ADMIN = (
     _Row("Health", "health.page", frozenset({"health"})),

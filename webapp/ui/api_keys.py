@@ -29,6 +29,7 @@ SCOPE_WORDS = {
     Scope.CREDENTIALS_READ: "be handed a vendor's access token",
     Scope.CONNECT_SESSIONS: "let the app's own users connect",
     Scope.DESTINATIONS_WRITE: "pause, rewind, replay",
+    Scope.SOURCES: "make and end sources, change their secrets",
 }
 
 

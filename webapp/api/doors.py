@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of OTLP: its own specification describes the messages."""
+"""What the OpenAPI document says of the doors whose form others have set: OTLP's, and GitHub's."""
 
 from typing import Any
 
@@ -29,10 +29,56 @@ _ANSWERS = {
 
 def describe(server: str) -> dict[str, Any]:
     """The path items; they are relative to `server`, the instance's own address."""
-    return {f"/v1/{signal}": {"servers": [{"url": server}], "post": _operation(signal)} for signal in SIGNALS}
+    operations = {f"/v1/{signal}": _export(signal) for signal in SIGNALS}
+    operations["/github/{source_id}"] = _DELIVERY
+    return {path: {"servers": [{"url": server}], "post": operation} for path, operation in operations.items()}
 
 
-def _operation(signal: str) -> dict[str, Any]:
+_DELIVERY: dict[str, Any] = {
+    "operationId": "deliver_github",
+    "tags": ["Sources"],
+    "summary": "Deliver what GitHub tells of deployments.",
+    "description": "The payload URL of a webhook at GitHub, with the secret of its source and the content "
+    "type `application/json`. `deployment`, `deployment_status`, `workflow_run` and `release` become events "
+    "of the type `deployment`, with `X-GitHub-Delivery` as their id; anything else is answered and not kept.",
+    "security": [],
+    "parameters": [
+        {
+            "name": "source_id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"},
+        },
+        *(
+            {
+                "name": name,
+                "in": "header",
+                "required": True,
+                "description": told,
+                "schema": {"type": "string"},
+            }
+            for name, told in (
+                ("X-GitHub-Event", "What happened."),
+                ("X-GitHub-Delivery", "The id of the delivery, the same when it is delivered again."),
+                ("X-Hub-Signature-256", "`sha256=` and the HMAC of the body, in hexadecimal."),
+            )
+        ),
+    ],
+    "requestBody": {"required": True, "content": {JSON: {"schema": {"type": "object"}}}},
+    "responses": {
+        "202": {"description": "`state` is accepted, duplicate, ignored (with `why`) or pong."},
+        "401": {"description": "The signature is not this source's."},
+        "404": {"description": "No such source, or it has ended."},
+        "413": {"description": "More than 2,000,000 bytes."},
+        "415": {"description": "Not `application/json`."},
+        "422": {"description": "No JSON, or no id."},
+        "429": {"description": "Too many wrong signatures from there."},
+        "503": {"description": "Not now, and nothing was stored."},
+    },
+}
+
+
+def _export(signal: str) -> dict[str, Any]:
     summary, _, description = _ABOUT.format(signal=signal).partition("\n\n")
     return {
         "operationId": f"export_{signal}",
