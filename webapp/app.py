@@ -38,6 +38,7 @@ from webapp.ui import (
     invite,
     notices,
     people,
+    reconnect,
     sign_in,
     sources,
 )
@@ -48,6 +49,7 @@ PAGES = (
     sign_in,
     invite,
     connect_session,
+    reconnect,
     connect,
     install,
     connections,

@@ -45,6 +45,8 @@ TABLE: dict[str, Row] = {
     "GET /connect/session/<link>": PUBLIC,
     "POST /connect/session/<link>": PUBLIC,
     # connecting
+    "GET /reconnect/<link>": PUBLIC,
+    "POST /reconnect/<link>": PUBLIC,
     "GET /connect": CONNECT,
     "GET /connect/<provider>": Row("connect", things={"provider": "last9"}),
     "POST /connect/<provider>": Row("connect", things={"provider": "last9"}),

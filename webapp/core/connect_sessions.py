@@ -1,4 +1,7 @@
-"""Connect sessions: a host app's own user connects here by a one-time link, with no second sign-in."""
+"""Connect sessions: a host app's own user connects here by a one-time link, with no second sign-in.
+
+The signed link of a notice opens one too, to renew the connection that it is about.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -6,11 +9,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from webapp.core import links, sessions, users
+from webapp.core import links, notices, sessions, users
 from webapp.core.audit import Act, Actor, record
-from webapp.errors import Fault, Forbidden, Invalid
+from webapp.errors import Conflict, Fault, Forbidden, Invalid, NotFound
 from webapp.lib.secret import Secret
-from webapp.models import LinkKind, OneTimeLink, SessionKind, User
+from webapp.models import Connection, ConnectionState, LinkKind, OneTimeLink, SessionKind, User
+from webapp.settings import Settings
 
 _ADDRESS_CHARACTERS = 2000
 
@@ -52,6 +56,40 @@ def redeem(session: Session, link: Secret) -> Secret:
         raise Forbidden(message)
     record(session, Actor.user(user.id), Act.SIGNED_IN, f"user:{user.id}", detail="by a connect session")
     return sessions.open(session, user.id, SessionKind.CONNECT, return_to=row.return_to)
+
+
+def look_by_notice(session: Session, settings: Settings, link: Secret) -> tuple[Connection, User]:
+    """The connection that a notice's link is about, and its owner.
+
+    Raises NotFound when the link is not ours or over, Conflict when there is nothing to mend any more, and
+    Forbidden when the owner is disabled.
+    """
+    connection = session.get(Connection, notices.read_link(settings, link))
+    if connection is None:
+        raise NotFound
+    if connection.state not in {ConnectionState.NEEDS_RECONNECT, ConnectionState.DEGRADED}:
+        raise Conflict("this connection needs no reconnect")
+    user = session.get_one(User, connection.user_id)
+    if user.disabled_at is not None:
+        message = "This user is disabled here."
+        raise Forbidden(message)
+    return connection, user
+
+
+def open_by_notice(session: Session, settings: Settings, link: Secret) -> Secret:
+    """A session of an hour for the owner, that can only connect: the cookie's value. Raises as above."""
+    connection, user = look_by_notice(session, settings, link)
+    detail = "by the link of a notice"
+    record(
+        session,
+        Actor.user(user.id),
+        Act.SIGNED_IN,
+        f"user:{user.id}",
+        connection_id=connection.id,
+        detail=detail,
+    )
+    back = settings.continue_url if user.external_id else ""
+    return sessions.open(session, user.id, SessionKind.CONNECT, return_to=back or None)
 
 
 def origin_of(address: str) -> str | None:

@@ -26,7 +26,7 @@ class _Row:
 
 
 _PLACES = (
-    _Row("Connect", "connect.index", frozenset({"connect", "install", "connect_session"})),
+    _Row("Connect", "connect.index", frozenset({"connect", "install", "connect_session", "reconnect"})),
     _Row(
         "Connections",
         "connections.index",

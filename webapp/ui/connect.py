@@ -93,14 +93,24 @@ def check(provider: str) -> Response | tuple[str, int]:
 @connect_page
 def install(provider: str) -> Response:
     """Note that this person wants it, then go to the vendor's own page; or to the form to paste into."""
-    return _begin(provider, None)
+    return begin_at(provider, None)
 
 
 @blueprint.post("/<provider>/reconnect/<uuid:connection_id>")
 @connect_page
 def reconnect(provider: str, connection_id: UUID) -> Response:
     """The same for a connection that is there: it keeps its destinations and its places in the stream."""
-    return _begin(provider, connection_id)
+    return begin_at(provider, connection_id)
+
+
+def begin_at(provider: str, connection_id: UUID | None) -> Response:
+    """To the vendor's own page, or to its form, as a renewal of that connection if there is one."""
+    found = provider_named(runtime(), provider)
+    if connects_by_form(found):
+        return redirect(url_for("connect.form", provider=provider, connection=connection_id), 303)
+    with runtime().database.write() as session:
+        begun = installs.begin(session, viewer().session_row, found, connection_id=connection_id)
+    return redirect(begun.address, 303)
 
 
 def _connection_asked() -> UUID | None:
@@ -117,15 +127,6 @@ def _form_page(provider: FormProvider, filled: Form, trouble: str = "") -> str:
         connection_id=_connection_asked(),
         trouble=trouble,
     )
-
-
-def _begin(provider: str, connection_id: UUID | None) -> Response:
-    found = provider_named(runtime(), provider)
-    if connects_by_form(found):
-        return redirect(url_for("connect.form", provider=provider, connection=connection_id), 303)
-    with runtime().database.write() as session:
-        begun = installs.begin(session, viewer().session_row, found, connection_id=connection_id)
-    return redirect(begun.address, 303)
 
 
 def _card(provider: Provider, connected: int) -> Card:
