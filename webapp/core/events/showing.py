@@ -9,6 +9,8 @@ from webapp.errors import Invalid
 from webapp.lib import otlp
 from webapp.providers.base import OTLP_TYPES
 
+#: An id has at most 512 characters, each at most six bytes as JSON.
+OWN_ID_BYTES = 3_200
 _OWN_ID = re.compile(rb'\{"id":("(?:[^"\\]|\\.)*")')
 
 
@@ -20,16 +22,19 @@ def readable(type: str, body: bytes) -> str:
         return body.decode("utf-8", "replace")
 
 
-def own_id(type: str, body: bytes) -> str:
-    """The id that its sender gave an event: an envelope begins with it; OTLP knows none, a hash stands in."""
+def own_id(type: str, beginning: bytes, digest: bytes) -> str:
+    """The id that its sender gave an event. An envelope begins with it; OTLP has its hash.
+
+    `beginning` is the first `OWN_ID_BYTES` of the body.
+    """
     if type.startswith(OTLP_TYPES):
-        return content_id(body)
-    matched = _OWN_ID.match(body)
+        return digest.hex()
+    matched = _OWN_ID.match(beginning)
     return str(json.loads(matched[1])) if matched else ""
 
 
 def content_id(body: bytes) -> str:
-    """What the same bytes, sent again, have in common."""
+    """What the same bytes, sent again, have in common: of an OTLP event its digest, as text."""
     return hashlib.sha256(body).hexdigest()
 
 

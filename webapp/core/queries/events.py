@@ -7,11 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import LargeBinary, func, or_, select
+from sqlalchemy.orm import Session, defer
 
 from webapp.core.events.drafts import key_hash
-from webapp.core.events.showing import own_id, readable
+from webapp.core.events.showing import OWN_ID_BYTES, own_id, readable
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, bounded, cut, read_mark
 from webapp.core.streams.filters import wanted
 from webapp.errors import NotFound
@@ -155,7 +155,7 @@ def find_event(session: Session, owner_id: UUID | None, event_id: str) -> EventR
     chosen = _chosen().where(Event.stream_id == stream_id, Event.seq == seq)
     if owner_id is not None:
         chosen = chosen.where(Stream.user_id == owner_id)
-    found = session.execute(chosen).one_or_none()
+    found = session.execute(chosen.add_columns(Event.body)).one_or_none()
     if found is None:
         raise NotFound("There is no such event.")
     return replace(_row(found), body=readable(found.Event.type, found.body))
@@ -257,8 +257,10 @@ def _wants(destination: Destination, type: str) -> bool:
 
 
 def _chosen() -> AnySelect:
+    """Events with the beginning of their bodies: a list must not read the whole of them."""
     return (
-        select(Event, User, Event.body)
+        select(Event, User, func.substr(Event.body, 1, OWN_ID_BYTES, type_=LargeBinary()).label("beginning"))
+        .options(defer(Event.body, raiseload=True))
         .join(Stream, Stream.id == Event.stream_id)
         .join(User, User.id == Stream.user_id)
     )
@@ -271,7 +273,7 @@ def _row(found: AnyRow) -> EventRow:
         seq=event.seq,
         user_id=found.User.id,
         owner=found.User.label,
-        own_id=own_id(event.type, event.body),
+        own_id=own_id(event.type, found.beginning, event.digest),
         source=event.source,
         type=event.type,
         subject=event.subject,
