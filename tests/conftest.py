@@ -36,8 +36,8 @@ def postgres_databases() -> Iterator[postgres.Databases]:
     with ExitStack() as stack:
         url = postgres.given_url()
         if url is None:
-            cluster = stack.enter_context(closing(postgres.Cluster(postgres.find_programs())))
-            url = cluster.start().url
+            cluster = postgres.Cluster(postgres.find_programs(), fsync=False)
+            url = stack.enter_context(closing(cluster)).start().url
         yield stack.enter_context(closing(postgres.Databases(url)))
 
 

@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.services.postgres import Cluster
+from tests.services.postgres import Cluster, Databases
 from tests.services.redis import RedisServer
 
 
@@ -79,3 +79,23 @@ def test_a_real_browser_opens_a_page(browser: Browser, httpserver: HTTPServer, t
 def test_a_test_cannot_leave_this_machine() -> None:
     with socket.socket() as outside, pytest.raises(UserWarning, match=r"192\.0\.2\.1"):
         outside.connect(("192.0.2.1", 80))
+
+
+def test_a_lent_database_comes_back_empty_or_not_at_all(postgres_databases: Databases) -> None:
+    def prepare(url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE rooms (id INT GENERATED ALWAYS AS IDENTITY, name TEXT)")
+
+    first = postgres_databases.lend(prepare)
+    with psycopg.connect(first) as left_open:
+        left_open.execute("INSERT INTO rooms (name) VALUES ('core')")
+        left_open.commit()
+        postgres_databases.take_back(first)
+    second = postgres_databases.lend(prepare)
+    with psycopg.connect(second) as connection:
+        added = connection.execute("INSERT INTO rooms (name) VALUES ('ui') RETURNING *").fetchall()
+        connection.execute("ALTER TABLE rooms ADD floor INT")
+    postgres_databases.take_back(second)
+    third = postgres_databases.lend(prepare)
+    postgres_databases.take_back(third)
+    assert (first == second, added, third == second) == (True, [(1, "ui")], False)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.fake_vendor import CONSOLE, FakeHttp, FakeVendor, running_with
+from tests.services import postgres
 from webapp.core import installs, sessions, users
 from webapp.core.installs import Browser, Callback
 from webapp.core.runtime import Runtime
@@ -44,14 +45,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def tables_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> str:
+def tables_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
     """A database with every table; the test runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         copy = tmp_path / "hitchpost.db"
         copy.write_bytes(sqlite_template.read_bytes())
-        return f"sqlite:///{copy}"
-    create: Callable[..., str] = request.getfixturevalue("postgres_database")
-    return create(make_tables)
+        yield f"sqlite:///{copy}"
+        return
+    databases: postgres.Databases = request.getfixturevalue("postgres_databases")
+    url = databases.lend(make_tables)
+    yield url
+    databases.take_back(url)
 
 
 @pytest.fixture

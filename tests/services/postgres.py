@@ -1,5 +1,6 @@
 """PostgreSQL for the tests: a cluster of our own, or databases of our own in a given server."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -42,6 +43,9 @@ class Databases:
     def __init__(self, admin_url: str) -> None:
         self.admin_url = admin_url
         self._templates: dict[Callable[[str], object], str] = {}
+        #: copies that are lent out: who prepared each, and the shape it had
+        self._lent: dict[str, tuple[Callable[[str], object], bytes]] = {}
+        self._spare: dict[Callable[[str], object], list[str]] = {}
 
     def create(self, prepare: Callable[[str], object] | None = None) -> str:
         """The URL of a new database: empty, or a copy of one that `prepare(url)`, called once, has filled."""
@@ -53,12 +57,38 @@ class Databases:
             self._templates[prepare] = make_url(url).database or ""
         return self._create(self._templates[prepare])
 
+    def lend(self, prepare: Callable[[str], object]) -> str:
+        """The URL of a database of empty tables, as `prepare(url)` made them: one that came back, if any.
+
+        Emptying one takes a tenth of the time that making one takes.
+        """
+        spare = self._spare.setdefault(prepare, [])
+        url = spare.pop() if spare else self.create(prepare)
+        with psycopg.connect(url) as connection:
+            self._lent[url] = prepare, _shape_of(connection)
+        return url
+
+    def take_back(self, url: str) -> None:
+        """Empty what was lent, whoever is still connected to it; one of another shape is dropped."""
+        prepare, shape = self._lent.pop(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_HANG_UP)
+            as_it_was = _shape_of(connection) == shape
+            if as_it_was:
+                connection.execute(_EMPTY)
+        if as_it_was:
+            self._spare[prepare].append(url)
+        else:
+            self.drop(url)
+
     def drop(self, url: str) -> None:
         """Drop the database at `url`, whoever is still connected to it."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), make_url(url).database or "")
 
     def close(self) -> None:
         """Drop the copied databases too; the server stays as it was found."""
+        for url in (url for spare in self._spare.values() for url in spare):
+            self.drop(url)
         for name in self._templates.values():
             self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
 
@@ -72,11 +102,47 @@ class Databases:
             connection.execute(statement.format(*map(sql.Identifier, names)))
 
 
-class Cluster:
-    """A PostgreSQL server of our own on 127.0.0.1, with fsync on, in a folder that goes with it."""
+_HANG_UP = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+#: Many rows that are deleted and not truncated would leave a table that is slow to read.
+_EMPTY = """
+DO $$
+DECLARE
+    one regclass;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR one IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        IF pg_relation_size(one) > 1000000 THEN
+            EXECUTE format('TRUNCATE %s CASCADE', one);
+        ELSIF pg_relation_size(one) > 0 THEN
+            EXECUTE format('DELETE FROM %s', one);
+        END IF;
+    END LOOP;
+    PERFORM setval(oid, 1, false) FROM pg_class
+    WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
+END $$
+"""
+_SHAPE = """
+SELECT attrelid::regclass::text, attname, atttypid, attnotnull FROM pg_attribute
+JOIN pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped ORDER BY 1, 2
+"""
 
-    def __init__(self, programs: Path) -> None:
+
+def _shape_of(connection: psycopg.Connection[tuple[object, ...]]) -> bytes:
+    """A digest of every table, index and sequence with its columns."""
+    return hashlib.sha256(repr(connection.execute(_SHAPE).fetchall()).encode()).digest()
+
+
+class Cluster:
+    """A PostgreSQL server of our own on 127.0.0.1, in a folder that goes with it."""
+
+    def __init__(self, programs: Path, *, fsync: bool = True) -> None:
+        """Without `fsync` it is quicker, and only a power cut would tell the difference."""
         self.programs = programs
+        self._fsync = "on" if fsync else "off"
         self._user = processes.unprivileged_user()
         self._folder = Path(tempfile.mkdtemp(prefix="hitchpost-postgres-"))
         self._log = self._folder / "log"
@@ -95,6 +161,7 @@ class Cluster:
             self._initdb()
             self._port = processes.free_port()
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+        settings += ["-c", f"fsync={self._fsync}"]
         argv = [self.programs / "postgres", "-D", self._folder / "data", "-p", str(self._port), *settings]
         self._process = processes.start(argv, log=self._log, user=self._user)
         processes.wait_until(self._answers, self._process, self._log)
