@@ -21,6 +21,7 @@ log = logs.get(__name__)
 POLL_SECONDS = 2.0
 _NOTE_SECONDS = 10.0
 _INSTALLS_SECONDS = 5.0
+_REVOKE_SECONDS = 10.0
 _UPKEEP_SECONDS = 60.0
 #: An act is sealed into the audit's chain within a second.
 AUDIT_SECONDS = 0.5
@@ -48,6 +49,7 @@ def _begin(**_: Any) -> None:
         Round(environments.sweep, POLL_SECONDS),
         Round(notices.sweep, POLL_SECONDS),
         Round(upkeep.tend_installs, _INSTALLS_SECONDS),
+        Round(upkeep.revoke, _REVOKE_SECONDS),
         Round(upkeep.seal_audit, AUDIT_SECONDS),
         Round(upkeep.sweep, _UPKEEP_SECONDS),
     ]

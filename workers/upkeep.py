@@ -2,7 +2,7 @@
 
 import time
 
-from webapp.core import audit_chain, installs, links, notices, processes, retention, sessions
+from webapp.core import audit_chain, installs, links, notices, processes, retention, revocation, sessions
 from webapp.lib import logs
 from workers import parts
 from workers.app import app
@@ -35,6 +35,12 @@ _anchors = _Anchors()
 def tend_installs() -> None:
     """Try codes again while they live, and wipe grants that nobody confirmed in time."""
     installs.sweep(parts.runtime())
+
+
+@app.task(name="hitchpost.upkeep.revoke", ignore_result=True)
+def revoke() -> None:
+    """Ask vendors again to end what a disconnect left with them."""
+    revocation.sweep(parts.runtime())
 
 
 @app.task(name="hitchpost.upkeep.sweep", ignore_result=True)

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import ClassVar
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from tests.fake_vendor import FakeVendor
 from webapp.core import connections, destinations, installs
 from webapp.core.audit import Actor
 from webapp.core.installs import Browser, Ending
 from webapp.core.runtime import Runtime
-from webapp.errors import Conflict, NotFound, VendorUnavailable
+from webapp.errors import Conflict, NotFound
 from webapp.lib import clock
 from webapp.lib.ids import uuid7
 from webapp.models import (
@@ -255,33 +253,6 @@ def test_a_reconnect_under_way_ends_with_its_connection(
     assert (install.state, install.sealed) == (InstallState.CANCELLED, None)
     page = installs.open_page(runtime, install_id, Browser(session=ada))
     assert page.ending is Ending.CANCELLED
-
-
-class Revoking(FakeVendor):
-    """A vendor that can take a grant back."""
-
-    farewell: ClassVar[str] = ""
-
-    def revoke(self, http: object, secrets: object, details: object) -> None:
-        assert isinstance(secrets, dict)
-        self.counts[f"revoked {secrets['refresh_token'].reveal()}"] += 1
-        if self.list_faults:
-            raise self.list_faults.pop()
-
-
-@pytest.mark.parametrize("fault", [None, VendorUnavailable("no answer")])
-def test_a_grant_is_given_back_where_the_vendor_takes_it(
-    runtime: Runtime, connection: Connection, actor: Actor, fault: Exception | None
-) -> None:
-    vendor = Revoking()
-    vendor.list_faults = [fault] if fault else []
-    providers = runtime.providers
-    assert isinstance(providers, dict)
-    providers["baselime"] = vendor
-    said = connections.disconnect(runtime, actor, connection.id)
-    assert ("remove it there by hand" in said) is (fault is not None)
-    assert vendor.counts == {"revoked refresh-canary-1": 1}
-    assert read(runtime, connection.id).state is DISCONNECTED
 
 
 # A person's wishes

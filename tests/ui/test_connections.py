@@ -8,6 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.ui.world import CANARIES, World
+from webapp.core import revocation
+from webapp.lib.secret import Secret
 from webapp.models import (
     Connection,
     ConnectionState,
@@ -114,6 +116,19 @@ def test_a_disconnect_wipes_every_secret_and_says_what_is_left(world: World, bob
     with world.runtime.database.read() as session:
         assert list(session.scalars(select(Credential.sealed).where(Credential.sealed.is_not(None)))) == []
     assert act(world, bob, "/connections/<connection_id>/test") == 409
+
+
+def test_the_page_says_what_the_vendor_has_still_to_take_back(world: World, bob: FlaskClient) -> None:
+    world.post(bob, address(world, "/connections/<connection_id>/disconnect"))
+    page = address(world, "/connections/<connection_id>")
+    assert "remove the integration in the Baselime console" in text_of(bob, page)
+    assert "is asked again" not in text_of(bob, page)
+    with world.runtime.database.write() as session:
+        connection = session.scalars(select(Connection)).one()
+        held = revocation.Held(connection.id, 1, {"refresh_token": Secret(CANARIES[1])})
+        revocation.keep(session, world.runtime.vault, connection, [held])
+    assert "It is asked again, the last time in 2" in text_of(bob, page)
+    assert CANARIES[1] not in text_of(bob, page)
 
 
 def test_a_destination_is_held_released_and_set(world: World, bob: FlaskClient) -> None:

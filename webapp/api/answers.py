@@ -85,6 +85,10 @@ class ConnectionDetailAnswer(Answer):
     environments: tuple[EnvironmentAnswer, ...]
     environments_fetched_at: datetime | None
     disconnected_at: datetime | None
+    revoking_until: datetime | None = Field(
+        description="Until when at most the vendor is asked again to revoke what it did not confirm at the "
+        "disconnect, and that alone stays sealed here; null: nothing is left."
+    )
 
 
 class ConnectionPage(Answer):

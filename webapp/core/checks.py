@@ -16,7 +16,7 @@ from webapp.errors import SettingsError
 from webapp.lib import schema
 from webapp.lib.mail import Server
 from webapp.lib.vault import key_id_of, parse_keys
-from webapp.models import Credential, Install
+from webapp.models import Credential, Install, Revocation
 from webapp.settings import PREFIX, Settings
 
 _SECRET_CHARACTERS = 32
@@ -156,6 +156,7 @@ def of_keys(runtime: Runtime) -> list[str]:
         )
         held = session.scalars(select(Install.sealed).where(Install.sealed.is_not(None)))
         used |= {key_id_of(sealed) for sealed in held if sealed is not None}
+        used |= {key_id_of(sealed) for sealed in session.scalars(select(Revocation.sealed))}
     missing = sorted(used - runtime.vault.key_ids)
     return [
         f"{PREFIX}VAULT_KEYS lacks key {key_id!r}, under which stored secrets are sealed"

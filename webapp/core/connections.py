@@ -39,7 +39,10 @@ from webapp.providers.base import TakesBack
 #: Failures in a row of the daily fetch after which a connection is no longer simply active.
 TROUBLED_FETCHES = 3
 _REASON_CHARACTERS = 500
-_NOT_REVOKED = "The vendor did not confirm that our access is revoked: remove it there by hand."
+_NOT_REVOKED = (
+    "The vendor did not confirm that our access is revoked. It is asked again for up to three days, and for "
+    "that alone what we held stays sealed here, out of use; to be sure, remove it there by hand."
+)
 _WORKING = (ConnectionState.ACTIVE, ConnectionState.DEGRADED)
 
 
@@ -144,7 +147,8 @@ def disconnect(
 ) -> str:
     """End it: forget every secret, let go of its accounts, close its destinations. What to do at the vendor.
 
-    The vendor is asked to revoke first, where it can be; what a refresh brought meanwhile is revoked after.
+    The vendor is asked to revoke first, where it can be; what a refresh brought meanwhile is revoked after,
+    and what it did not confirm again later.
     With what is `given` for the provider's `take_back_form`, what we made there is deleted. Raises NotFound,
     Conflict when it ended before, and Invalid or VendorError when it cannot be taken back: then nothing has
     changed.
@@ -153,16 +157,22 @@ def disconnect(
         connection = _found_open(session, connection_id)
         held = revocation.read_held(session, runtime, connection)
     left = _take_back(runtime, connection, given or {})
-    revoked = revocation.give_back(runtime, connection, (one.parts for one in held))
+    unconfirmed = revocation.give_back(runtime, connection, held)
     with runtime.database.write() as session:
         destinations.close_for_connection(session, connection_id)
         connection = lock(session, connection_id)
         _require_open(connection)
         newer = revocation.read_held(session, runtime, connection, beyond=held)
         end(session, connection, "Disconnected by a person.")
-        _record(session, actor, Act.DISCONNECTED, connection, "" if revoked else _NOT_REVOKED)
-    revoked = revocation.give_back(runtime, connection, (one.parts for one in newer)) and revoked
-    return left if revoked else f"{_NOT_REVOKED} {left}".strip()
+        wait = revocation.FIRST_WAIT_SECONDS
+        revocation.keep(session, runtime.vault, connection, unconfirmed, wait=wait)
+        revocation.keep(session, runtime.vault, connection, newer)
+        said = f"{_NOT_REVOKED} {left}" if unconfirmed else left
+        _record(session, actor, Act.DISCONNECTED, connection, said.strip())
+    revocation.sweep(runtime, connection_id=connection_id)
+    with runtime.database.read() as session:
+        kept = revocation.kept_until(session, connection_id)
+    return f"{_NOT_REVOKED} {left}".strip() if kept else left
 
 
 def end(session: Session, connection: Connection, reason: str) -> None:

@@ -21,10 +21,10 @@ from webapp.lib.database import db_time
 from webapp.lib.ids import uuid7
 from webapp.lib.secret import Secret
 from webapp.lib.vault import Cell, Vault, new_key
-from webapp.models import AuditHead, Credential, CredentialKind, Install, Source
+from webapp.models import AuditHead, Credential, CredentialKind, Install, Revocation, Source
 
 #: Every kind of row that holds a sealed value, in `sealed`.
-Sealed = Credential | Install | AuditHead | Source
+Sealed = Credential | Install | AuditHead | Source | Revocation
 #: A refresh is due at this share of the lifetime, drawn anew each time so that crowds spread.
 _EARLIEST_SHARE, _LATEST_SHARE = 0.50, 0.67
 
@@ -162,6 +162,16 @@ def open_for_source(vault: Vault, source: Source) -> dict[str, Secret]:
     return _unpack(vault.open(source.sealed, _cell_of(source)))
 
 
+def seal_for_revocation(vault: Vault, revocation: Revocation, parts: Mapping[str, Secret]) -> None:
+    """Seal what is to be given back to the vendor into its row."""
+    revocation.sealed = vault.seal(_pack(parts), _cell_of(revocation))
+
+
+def open_for_revocation(vault: Vault, revocation: Revocation) -> dict[str, Secret]:
+    """What `seal_for_revocation` put in. Raises VaultError when the seal does not hold."""
+    return _unpack(vault.open(revocation.sealed, _cell_of(revocation)))
+
+
 def make_chain_key(vault: Vault, head: AuditHead) -> Secret:
     """A fresh key for the chain of audit lines, sealed into its row."""
     key = Secret(secrets.token_hex(32))
@@ -196,8 +206,8 @@ def _slot(kind: CredentialKind, scope: str, environment_id: UUID | None) -> str:
 
 
 def _cell_of(row: Sealed) -> Cell:
-    """The cell of `row`'s sealed value: a credential hangs from its connection, the others from nothing."""
-    owner = row.connection_id if isinstance(row, Credential) else row.id
+    """The cell of `row`'s sealed value: what hangs from a connection is bound to it too."""
+    owner = row.connection_id if isinstance(row, Credential | Revocation) else row.id
     return Cell(row.__tablename__, row.id, owner, "sealed")
 
 
@@ -220,12 +230,14 @@ __all__ = [
     "make_vault_key",
     "open_chain_key",
     "open_for_install",
+    "open_for_revocation",
     "open_for_source",
     "open_parts",
     "refresh_share",
     "replace",
     "reseal",
     "seal_for_install",
+    "seal_for_revocation",
     "seal_for_source",
     "wipe",
 ]

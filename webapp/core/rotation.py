@@ -20,10 +20,10 @@ from webapp.core.connections import moment_of
 from webapp.core.runtime import Runtime
 from webapp.errors import VaultError
 from webapp.lib.vault import prefix_of
-from webapp.models import AuditHead, Credential, Install, Source
+from webapp.models import AuditHead, Credential, Install, Revocation, Source
 
 #: Every table that holds sealed values; `sealed` is null where nothing is held any more.
-TABLES: tuple[type[credentials.Sealed], ...] = (Credential, Install, AuditHead, Source)
+TABLES: tuple[type[credentials.Sealed], ...] = (Credential, Install, AuditHead, Source, Revocation)
 #: A code that comes again within this time is known by its digest, and makes no second call.
 CODES_KNOWN = timedelta(hours=24)
 _BATCH_ROWS = 100

@@ -2,7 +2,7 @@
 
 from webapp.models.base import Base
 from webapp.models.connections import Account, Connection, ConnectionState, Environment, EnvironmentState
-from webapp.models.credentials import Credential, CredentialKind
+from webapp.models.credentials import Credential, CredentialKind, Revocation
 from webapp.models.installs import OPEN_STATES, Install, InstallState
 from webapp.models.notices import Errand, ErrandState, Incident, Notice, Way
 from webapp.models.people import ApiKey, LinkKind, OneTimeLink, Role, SessionKind, User, UserSession
@@ -49,6 +49,7 @@ __all__ = [
     "Notice",
     "OneTimeLink",
     "Process",
+    "Revocation",
     "Role",
     "SessionKind",
     "Source",

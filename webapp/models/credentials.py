@@ -66,3 +66,19 @@ class Credential(Base):
     words: Mapped[str | None]
     refreshed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Revocation(Base):
+    """What a disconnect has still to give back to the vendor: all that it leaves sealed, for three days."""
+
+    __tablename__ = "revocations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), index=True)
+    #: like a credential's; the row is deleted when it is given back, or given up
+    sealed: Mapped[bytes]
+    #: past = due, future = later, or leased until then
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    lease: Mapped[UUID | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)

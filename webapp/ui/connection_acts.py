@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from webapp.core import connections
 from webapp.core.audit import Actor
 from webapp.core.events import send_test_event
-from webapp.core.queries.connection import require_connection
+from webapp.core.queries.connection import find_connection, require_connection
 from webapp.core.queries.connections import ConnectionState
 from webapp.core.queries.kinds import refuse_overlong, what_we_made
 from webapp.core.runtime import Bell
@@ -72,9 +72,12 @@ def disconnect(connection_id: UUID) -> str | tuple[str, int]:
     except VendorError as error:
         told = f"The vendor could not be asked ({error}). Nothing was changed; try again, or leave it empty."
         return disconnect_page(connection_id, Form(), told), 503
+    with runtime().database.read() as session:
+        detail = find_connection(session, owner_of(viewer()), connection_id)
     return render_template(
         "connections/disconnected.html",
         connection=connection,
+        revoking_until=detail.revoking_until,
         farewell=farewell,
         title_of=provider_titles(),
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.core import revocation
 from webapp.core.queries.connections import ConnectionRow, rows_of
 from webapp.core.queries.destinations import DestinationQuery, DestinationRow, list_destinations
 from webapp.core.queries.paging import MOST_ROWS
@@ -67,6 +68,8 @@ class ConnectionDetail:
     environments_fetched_at: datetime | None
     environments_failures: int
     disconnected_at: datetime | None
+    #: until when at most something stays sealed, so that the vendor can be asked again to revoke it
+    revoking_until: datetime | None
     #: of the connection as a whole; an environment's key stands with it
     credentials: tuple[CredentialRow, ...]
     environments: tuple[EnvironmentRow, ...]
@@ -92,6 +95,7 @@ def find_connection(session: Session, owner_id: UUID | None, connection_id: UUID
         environments_fetched_at=found.Connection.environments_fetched_at,
         environments_failures=found.Connection.environments_failures,
         disconnected_at=found.Connection.disconnected_at,
+        revoking_until=revocation.kept_until(session, connection_id),
         credentials=tuple(row for row in credentials if row.environment_id is None),
         environments=_environments(session, connection_id, credentials),
     )

@@ -72,7 +72,7 @@ def _give_back(runtime: Runtime, lease: Lease, grant: Grant) -> None:
     if connection is not None and connection.state is ConnectionState.DISCONNECTED:
         parts = {"access_token": grant.access_token, "refresh_token": grant.refresh_token}
         given = {name: part for name, part in parts.items() if part is not None}
-        revocation.give_back(runtime, connection, [given])
+        revocation.give_back_late(runtime, connection, given)
 
 
 def _release_refused(runtime: Runtime, lease: Lease) -> None:
