@@ -22,7 +22,8 @@ from webapp.api.refusals import Refusal
 from webapp.core import events
 from webapp.core.api_keys import Scope
 from webapp.core.events import Accepted, EventForm
-from webapp.core.queries.events import find_event, places_of
+from webapp.core.queries.events import find_event
+from webapp.core.queries.places import places_of
 from webapp.errors import Fault, Invalid
 
 resource = Resource("Events")

@@ -90,7 +90,7 @@ class Destination(Base):
     stream_id: Mapped[UUID] = mapped_column(ForeignKey("streams.id", ondelete="CASCADE"))
     #: endpoint and encoder, `baselime.events`
     kind: Mapped[str]
-    #: what the encoder needs, and `types`: the patterns of event types wanted
+    #: what the encoder needs, and what every kind has: `types`, `where`, `mapping`, `fresh_for`
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     settings_version: Mapped[int] = mapped_column(default=1)
     hold: Mapped[Hold | None] = mapped_column(enum_column(Hold))
@@ -140,6 +140,8 @@ class AttemptOutcome(StrEnum):
     INTERRUPTED = "interrupted"
     #: the key was refused
     KEY_REFUSED = "key_refused"
+    #: no request: the events came later than the destination's freshness limit
+    EXPIRED = "expired"
 
 
 class Attempt(Base):
@@ -183,6 +185,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letters"
     __table_args__ = (
         Index("ix_dead_letters_destination_id", "destination_id", "seq"),
+        Index("ix_dead_letters_destination_id_state", "destination_id", "state"),
         # After a rewind an event may die again: its earlier row stays for the ledger.
         Index(
             "uq_dead_letters_open",
@@ -200,6 +203,8 @@ class DeadLetter(Base):
     type: Mapped[str]
     body: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[str]
+    #: what shows that the event is to blame and not its destination: what else was taken, and when
+    witness: Mapped[str | None]
     state: Mapped[DeadLetterState] = mapped_column(enum_column(DeadLetterState), default=DeadLetterState.OPEN)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     changed_at: Mapped[datetime] = mapped_column(default=clock.now)

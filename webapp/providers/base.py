@@ -60,6 +60,8 @@ class FieldKind(StrEnum):
     URL = "url"
     #: one line, never echoed back
     SECRET = "secret"  # noqa: S105 - a kind of field
+    #: many lines
+    LINES = "lines"
     #: many lines, never echoed back
     SECRET_TEXT = "secret_text"  # noqa: S105 - a kind of field
     CHOICE = "choice"
@@ -88,16 +90,6 @@ class FormField:
     def secret(self) -> bool:
         """Whether its value must never be shown, stored in clear, or logged."""
         return self.kind in {FieldKind.SECRET, FieldKind.SECRET_TEXT}
-
-
-#: The setting that every kind of destination has: which events it wants.
-EVENT_TYPES = FormField(
-    name="types",
-    label="Event types",
-    default="*",
-    help="Patterns separated by spaces: deployment* takes deployment and deployment.finished.",
-    max_length=2048,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,14 @@ from werkzeug.wrappers import Response as Redirect
 
 from webapp.core.queries.connection import require_connection
 from webapp.core.queries.events import (
-    UNSETTLED,
     EventRow,
-    Place,
     find_by_identity,
     find_event,
     is_public_id,
     list_events,
     list_streams,
-    places_of,
 )
+from webapp.core.queries.places import UNSETTLED, Place, places_of
 from webapp.core.users import User, find_by_name
 from webapp.errors import Fault, NotFound
 from webapp.ui._forms import Form

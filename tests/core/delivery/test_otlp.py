@@ -10,7 +10,8 @@ from tests.forwarding import ACTOR, Yard
 from webapp.core import dead_letters
 from webapp.core.events import accept_otlp
 from webapp.core.queries.dead_letters import find_dead_letter
-from webapp.core.queries.events import Standing, find_event, list_events, places_of
+from webapp.core.queries.events import find_event, list_events
+from webapp.core.queries.places import Standing, places_of
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.otlp import SIGNALS, Partial, write_answer
 from webapp.providers.baselime import Baselime

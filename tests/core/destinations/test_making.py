@@ -14,6 +14,7 @@ from webapp.errors import Conflict, Invalid, NotFound
 from webapp.models import AuditLine, Destination, Environment, Hold
 from webapp.providers.base import DestinationKind, FieldKind, FormField
 from webapp.providers.baselime.events import EVENTS
+from webapp.providers.registry import KINDS
 
 
 def test_a_new_destination_begins_now_and_past_events_stay_away(yard: Yard) -> None:
@@ -78,12 +79,36 @@ def test_settings_are_stored_with_their_defaults_and_told_on_the_timeline(yard: 
         ({"types": ["x" * 513]}, "types"),
         ({"types": [str(number) for number in range(51)]}, "types"),
         ({"datset": "logs"}, "datset"),
+        ({"where": "data.a"}, "where"),
+        ({"where": 5}, "where"),
+        ({"where": ["data.a = b", 5]}, "where"),
+        ({"where": "# x\n" * 2_049}, "where"),
+        ({"mapping": "- id"}, "mapping"),
+        ({"fresh_for": "soon"}, "fresh_for"),
     ],
 )
 def test_a_bad_setting_is_named_by_its_field(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as caught:
         check(EVENTS, settings)
     assert [fault.where for fault in caught.value.faults] == [field]
+
+
+def test_a_setting_with_a_grammar_is_stored_as_lines_and_only_when_it_says_something() -> None:
+    for lines in ("data.a = b\r\n# c\r\n", ["data.a = b", "# c"]):
+        assert check(EVENTS, {"where": lines})["where"] == "data.a = b\n# c"
+    plain = check(EVENTS, {"where": " \n", "mapping": [], "fresh_for": ""})
+    assert plain.keys().isdisjoint({"where", "mapping", "fresh_for"})
+
+
+@pytest.mark.parametrize("name", ["types", "where", "mapping"])
+def test_what_is_passed_on_as_it_came_can_neither_be_chosen_nor_mapped_and_says_so(name: str) -> None:
+    logs = KINDS["baselime.otlp.logs"]
+    assert check(logs, {"fresh_for": "1 h"})["fresh_for"] == "1 h"
+    with pytest.raises(Invalid) as caught:
+        check(logs, {name: "x"})
+    (fault,) = caught.value.faults
+    assert fault.where == name
+    assert fault.what.startswith("is not available here: Baselime OpenTelemetry logs takes every otlp.logs")
 
 
 def test_every_kind_of_field_is_checked() -> None:

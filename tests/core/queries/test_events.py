@@ -8,15 +8,13 @@ import pytest
 from tests.core.queries.conftest import Made, make, nobody, store
 from webapp.core.events.drafts import key_hash
 from webapp.core.queries.events import (
-    Place,
-    Standing,
     find_by_identity,
     find_event,
     is_public_id,
     list_events,
     list_streams,
-    places_of,
 )
+from webapp.core.queries.places import Place, Standing, places_of
 from webapp.errors import NotFound
 from webapp.lib import clock
 from webapp.lib.database import Database

@@ -1,9 +1,10 @@
 """Replaying: dead letters that somebody queued, sent one by one before the stream is read on."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -16,6 +17,7 @@ from webapp.core.delivery.tally import success
 from webapp.core.events import otlp
 from webapp.core.events.fields import parse_time
 from webapp.core.streams.settling import Next
+from webapp.core.streams.shaping import Shape
 from webapp.lib.database import db_time
 from webapp.models import DeadLetter, DeadLetterState, Destination
 from webapp.providers.base import OTLP_TYPES, OutgoingEvent
@@ -24,13 +26,21 @@ from webapp.providers.base import OTLP_TYPES, OutgoingEvent
 _MOST = 50
 
 
-def replay(holder: Holder, find_key: Callable[[Answer], None]) -> None:
-    """Send what is queued; `find_key` takes an answer that refuses the key. What fails for now stays."""
+def replay(holder: Holder, shape: Shape, find_key: Callable[[Answer], None]) -> None:
+    """Send what is queued, mapped as by now; `find_key` takes an answer that refuses the key.
+
+    What fails for now stays. No age and no condition counts: somebody asked for these.
+    """
     waiting = list(_queued(holder))
     late = False
     while waiting and holder.kept and not late:
         letter_id, event = waiting[0]
-        answer = holder.send([event])
+        shaped = shape.replayed(event)
+        if shaped.fault is not None:
+            _put_back(holder, letter_id, shaped.fault, {})
+            waiting.pop(0)
+            continue
+        answer = holder.send([shaped.event])
         verdict = judge(
             answer, witnessed=True, failures=holder.lease.failures, batch_limit=None, batch_events=1
         )
@@ -87,9 +97,13 @@ def _event(seq: int, type_: str, body: bytes, died_at: datetime) -> OutgoingEven
 def _settle(holder: Holder, letter_id: UUID, answer: Answer, verdict: Verdict) -> None:
     taken = answer.asked and verdict.taken > 0
     reason = None if taken else verdict.dead.get(0) or "this destination finds nothing to send in it"
+    _put_back(holder, letter_id, reason, success(holder.aim.witness) if taken else {})
+
+
+def _put_back(holder: Holder, letter_id: UUID, reason: str | None, changes: Mapping[str, Any]) -> None:
     holder.settle(
         Next.GO_ON,
-        success(holder.aim.witness) if taken else {},
+        changes,
         also=lambda session: _mark(session, holder, letter_id, reason),
         counts=False,
     )

@@ -19,7 +19,7 @@ class Tally:
 
     def __init__(self, cursor_seq: int) -> None:
         self._from = self.to_seq = cursor_seq
-        self.delivered = 0
+        self.delivered = self._expired = 0
         self._dead: list[Rejection] = []
         self._runs: list[Run] = []
         self._since = time.monotonic()
@@ -34,13 +34,24 @@ class Tally:
         self._runs.append(run)
 
     def pass_to(
-        self, to_seq: int, *, events: Sequence[OutgoingEvent] = (), dead: Mapping[int, str] | None = None
+        self,
+        to_seq: int,
+        *,
+        events: Sequence[OutgoingEvent] = (),
+        dead: Mapping[int, str] | None = None,
+        witness: str = "",
+        expired: int = 0,
     ) -> None:
-        """The cursor may move to `to_seq`: `events` were taken but those in `dead`, the rest is unwanted."""
+        """The cursor may move to `to_seq`.
+
+        `events`, as they are stored, were taken, but those in `dead`, for which `witness` speaks; so many
+        more `expired`; the rest is unwanted.
+        """
         parked = dead or {}
         self.to_seq = to_seq
         self.delivered += len(events) - len(parked)
-        self._dead += [Rejection(events[at], reason) for at, reason in sorted(parked.items())]
+        self._expired += expired
+        self._dead += [Rejection(events[at], reason, witness) for at, reason in sorted(parked.items())]
 
     def settlement(
         self, next_: Next, changes: Mapping[str, Any], witness: str, wait: float, hold: Hold | None
@@ -50,7 +61,8 @@ class Tally:
         return Settlement(
             to_seq=self.to_seq,
             delivered=self.delivered,
-            filtered=passed - self.delivered - len(self._dead),
+            filtered=passed - self.delivered - len(self._dead) - self._expired,
+            expired=self._expired,
             dead=self._dead,
             runs=self._runs,
             next=next_,

@@ -1,5 +1,6 @@
 """A turn: one destination, under its lease, for a second or five batches; then others have theirs."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from webapp.core import environments
@@ -9,16 +10,20 @@ from webapp.core.delivery.holding import Holder
 from webapp.core.delivery.policy import Step, Verdict, judge
 from webapp.core.delivery.replaying import replay
 from webapp.core.delivery.sending import Answer
+from webapp.core.events.drafts import MAX_EVENT_BYTES
 from webapp.core.runtime import Runtime
-from webapp.core.streams.filters import both, wanted
+from webapp.core.streams.attempts import expiry
+from webapp.core.streams.filters import both
 from webapp.core.streams.leases import Lease
 from webapp.core.streams.pages import MOST_ROWS, Gap, Page, read_page
 from webapp.core.streams.settling import Next, Settlement, settle
+from webapp.core.streams.shaping import shape_of, shape_page
 from webapp.errors import Fenced
 from webapp.lib import logs
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
 from webapp.models import AttemptOutcome, CredentialKind, Hold
+from webapp.providers.base import DestinationKind, OutgoingEvent
 
 log = logs.get(__name__)
 
@@ -27,7 +32,8 @@ _PROBES = 4
 #: Longer than a refresh and a fresh list of keys take.
 _KEY_SECONDS = 60.0
 _GAP_SECONDS = 900.0
-_FEW_ROWS = 50
+#: read at once: of a vendor of single events, and where what is read may not all be sent
+_FEW_ROWS, _SOME_ROWS = 50, 500
 
 
 def take_turn(runtime: Runtime, lease: Lease) -> int:
@@ -48,12 +54,14 @@ class Turn:
 
     def __init__(self, holder: Holder) -> None:
         self._holder = holder
+        lease = holder.lease
+        self._shape = shape_of(lease.settings, lease.exempt_seq, most_bytes=MAX_EVENT_BYTES)
         self._asked_for_key = False
 
     def run(self) -> None:
         """Replay what is queued, then read the stream on until the turn is over or nothing waits."""
         if self._holder.lease.queued:
-            replay(self._holder, self._find_key)
+            replay(self._holder, self._shape, self._find_key)
             self._holder.begin()
         while self._holder.kept:
             page = self._read()
@@ -62,18 +70,15 @@ class Turn:
 
     def _read(self) -> Page | None:
         lease, kind = self._holder.lease, self._holder.aim.kind
-        wants = wanted(lease.settings)
-        # A kind of one signal passes over most of a stream; any other over what comes by OTLP.
-        narrow = wants is not None or kind.otlp_signal
-        rows = MOST_ROWS if narrow else max(kind.batch_events, _FEW_ROWS)
         try:
             with self._holder.runtime.database.read() as session:
-                return read_page(
+                page = read_page(
                     session,
                     lease.stream_id,
                     lease.cursor_seq,
-                    rows=rows,
-                    wants=both(kind.carries, wants),
+                    rows=self._rows(kind),
+                    wants=both(kind.carries, self._shape.wants),
+                    freshness=self._shape.freshness,
                     most_bytes=kind.batch_bytes,
                 )
         except Gap as error:
@@ -84,17 +89,38 @@ class Turn:
                 Next.WAIT, changes, wait=_GAP_SECONDS, also=lambda session: telling.gap(session, lease, words)
             )
             return None
+        return shape_page(page, self._shape)
+
+    def _rows(self, kind: DestinationKind) -> int:
+        """How many rows to read: those that cost no body are read on for long, to be passed over at once."""
+        # A kind of one signal passes over most of a stream; any other over what comes by OTLP.
+        if self._shape.wants is not None or kind.otlp_signal:
+            return MOST_ROWS
+        whole = self._shape.is_plain and self._shape.freshness is None
+        return max(kind.batch_events, _FEW_ROWS if whole else _SOME_ROWS)
 
     def _walk(self, page: Page) -> None:
         holder, at = self._holder, 0
+        if page.late:
+            self._pass_to(page, page.reach(0))
         while holder.kept and at < len(page.wanted):
             if holder.is_over:
                 holder.settle(Next.YIELD)
                 return
             end = None if holder.lease.batch_limit is None else at + holder.lease.batch_limit
-            at += self._act(page, at, holder.send(page.wanted[at:end]))
+            events = page.sendable(at, end)
+            if events:
+                at += self._act(page, at, holder.send(events))
+            elif at in page.faults:
+                self._pass_to(
+                    page, page.reach(at + 1), events=page.stored[at : at + 1], dead={0: page.faults[at]}
+                )
+                at += 1
+            else:  # too late since it was read: the next reading passes over it
+                holder.settle(Next.GO_ON)
+                return
         if holder.kept:
-            holder.tally.pass_to(page.last_seq)
+            self._pass_to(page, page.last_seq)
             if page.last_seq >= page.head_seq:
                 holder.settle(Next.REST)
             else:
@@ -104,7 +130,7 @@ class Turn:
         """Do what an answer to the events from `at` on calls for; how many of them are done with."""
         holder, kind = self._holder, self._holder.aim.kind
         if not answer.asked:
-            holder.tally.pass_to(_reach(page, at + len(answer.events)))
+            self._pass_to(page, page.reach(at + len(answer.events)))
             return len(answer.events)
         verdict = judge(
             answer,
@@ -134,7 +160,26 @@ class Turn:
     def _pass(self, page: Page, at: int, verdict: Verdict) -> None:
         done = at + verdict.settled
         if done > at:
-            self._holder.tally.pass_to(_reach(page, done), events=page.wanted[at:done], dead=verdict.dead)
+            witness = witnesses.beside(verdict, self._holder) if verdict.dead else ""
+            self._pass_to(
+                page, page.reach(done), events=page.stored[at:done], dead=verdict.dead, witness=witness
+            )
+
+    def _pass_to(
+        self,
+        page: Page,
+        to_seq: int,
+        *,
+        events: Sequence[OutgoingEvent] = (),
+        dead: Mapping[int, str] | None = None,
+        witness: str = witnesses.OURSELVES,
+    ) -> None:
+        """Move on in the page; what came too late on the way is an Attempt of its own."""
+        tally = self._holder.tally
+        late = [seq for seq in page.late if tally.to_seq < seq <= to_seq]
+        if late:
+            tally.note(expiry(late, self._holder.lease.settings["fresh_for"]))
+        tally.pass_to(to_seq, events=events, dead=dead, witness=witness, expired=len(late))
 
     def _go_on(self, page: Page, at: int, verdict: Verdict) -> None:
         """Settle at once, but for a vendor of single events that took one, and for the end of a page."""
@@ -174,15 +219,16 @@ class Turn:
         """
         holder, reasons = self._holder, {0: answer.reading.words}
         for ahead in range(1, _PROBES + 1):
-            probed = page.wanted[at + ahead : at + ahead + 1]
+            probed = page.sendable(at + ahead, at + ahead + 1)
             probe = holder.send(probed) if probed else None
             if probe is None or not probe.asked:
                 break
             verdict = judge(probe, witnessed=False, failures=0, batch_limit=None, batch_events=1)
             holder.tally.note(probe.run(verdict.outcome))
             if verdict.taken:
-                tried = page.wanted[at : at + ahead + 1]
-                holder.tally.pass_to(_reach(page, at + ahead + 1), events=tried, dead=reasons)
+                tried = page.stored[at : at + ahead + 1]
+                witness = witnesses.behind(tried[-1])
+                self._pass_to(page, page.reach(at + ahead + 1), events=tried, dead=reasons, witness=witness)
                 holder.settle(Next.GO_ON, {"batch_limit": None})
                 return len(tried)
             if verdict.step is not Step.SUSPECT:
@@ -205,15 +251,10 @@ class Turn:
         with holder.runtime.database.read() as session:
             if not witnesses.others_succeed(session, holder.lease, since):
                 return self._suspect(page, at, answer)
-        parked = page.wanted[at : at + 1]
-        holder.tally.pass_to(_reach(page, at + 1), events=parked, dead={0: answer.reading.words})
+        parked, dead = page.stored[at : at + 1], {0: answer.reading.words}
+        self._pass_to(page, page.reach(at + 1), events=parked, dead=dead, witness=witnesses.elsewhere(since))
         holder.settle(Next.GO_ON, {"batch_limit": None})
         return 1
-
-
-def _reach(page: Page, index: int) -> int:
-    """How far the cursor may go when the first `index` wanted events of a page are done with."""
-    return page.wanted[index].seq - 1 if index < len(page.wanted) else page.last_seq
 
 
 def _give_up(runtime: Runtime, lease: Lease, error: NoAim) -> None:

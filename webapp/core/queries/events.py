@@ -1,10 +1,8 @@
-"""Events as people look for them: a user's latest, one by its id, and where it is at each destination."""
+"""Events as people look for them: a user's latest, and one by its id."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import LargeBinary, func, or_, select
@@ -13,48 +11,11 @@ from sqlalchemy.orm import Session, defer
 from webapp.core.events.drafts import key_hash
 from webapp.core.events.showing import OWN_ID_BYTES, own_id, readable
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, bounded, cut, read_mark
-from webapp.core.streams.filters import wanted
 from webapp.errors import NotFound
-from webapp.models import (
-    Account,
-    Attempt,
-    AttemptOutcome,
-    Connection,
-    DeadLetter,
-    DeadLetterState,
-    Destination,
-    Environment,
-    Event,
-    Stream,
-    User,
-)
+from webapp.models import Event, Stream, User
 from webapp.providers.base import OTLP_TYPES
-from webapp.providers.registry import KINDS
 
 _PUBLIC_ID = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,17})")
-
-
-class Standing(StrEnum):
-    """What became of an event at one destination."""
-
-    WAITING = "waiting"
-    #: it waits, and the destination stands still
-    HELD = "held"
-    DELIVERED = "delivered"
-    #: of a type that the destination does not want
-    FILTERED = "filtered"
-    #: accepted before the destination began
-    BEFORE = "before"
-    #: refused for good: a dead letter tells why
-    DEAD = "dead"
-    #: it waited too long
-    EXPIRED = "expired"
-    #: its destination ended while it waited
-    ENDED = "ended"
-
-
-#: What can still change by itself.
-UNSETTLED = frozenset({Standing.WAITING, Standing.HELD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,25 +40,6 @@ class EventRow:
     def is_otlp(self) -> bool:
         """Whether it came by OTLP; its own id is then the hash of its bytes."""
         return self.type.startswith(OTLP_TYPES)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an event is, seen from one destination."""
-
-    destination_id: UUID
-    connection_id: UUID
-    account_key: str
-    environment: str
-    kind: str
-    standing: Standing
-    #: when it was settled, as far as attempts are kept
-    at: datetime | None
-    #: why it waits or was refused
-    reason: str | None
-    #: when it is tried next, if it waits
-    due_at: datetime | None
-    letter_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,90 +112,6 @@ def find_by_identity(session: Session, user_id: UUID, source: str, own_id: str) 
     )
     found = session.execute(chosen).one_or_none()
     return None if found is None else f"{found.stream_id.hex}-{found.seq}"
-
-
-def places_of(session: Session, event: EventRow) -> tuple[Place, ...]:
-    """Where `event` is, destination by destination; not those that had ended before it came."""
-    stream_id = UUID(event.id.partition("-")[0])
-    chosen = (
-        select(Destination, Environment.vendor_key, Account.account_key, Connection.id.label("connection_id"))
-        .join(Environment, Environment.id == Destination.environment_id)
-        .join(Account, Account.id == Environment.account_id)
-        .join(Connection, Connection.id == Account.connection_id)
-        .where(Destination.stream_id == stream_id)
-        .where(or_(Destination.closed_at.is_(None), Destination.closed_at > event.accepted_at))
-        .order_by(Destination.id)
-    )
-    found = session.execute(chosen).all()
-    ids = [row.Destination.id for row in found]
-    letters, attempts = _letters(session, ids, event.seq), _attempts(session, ids, event.seq)
-    return tuple(
-        _place(row, event, letters.get(row.Destination.id), attempts.get(row.Destination.id)) for row in found
-    )
-
-
-def _letters(session: Session, ids: Sequence[UUID], seq: int) -> dict[UUID, DeadLetter]:
-    chosen = select(DeadLetter).where(DeadLetter.destination_id.in_(ids), DeadLetter.seq == seq)
-    return {letter.destination_id: letter for letter in session.execute(chosen).scalars()}
-
-
-def _attempts(session: Session, ids: Sequence[UUID], seq: int) -> dict[UUID, Attempt]:
-    """The last attempt of each destination that carried this seq."""
-    last = (
-        select(func.max(Attempt.id))
-        .where(Attempt.destination_id.in_(ids), Attempt.first_seq <= seq, Attempt.last_seq >= seq)
-        .where(Attempt.outcome.in_((AttemptOutcome.DELIVERED, AttemptOutcome.REJECTED)))
-        .group_by(Attempt.destination_id)
-    )
-    chosen = select(Attempt).where(Attempt.id.in_(last))
-    return {attempt.destination_id: attempt for attempt in session.execute(chosen).scalars()}
-
-
-def _place(row: AnyRow, event: EventRow, letter: DeadLetter | None, attempt: Attempt | None) -> Place:
-    destination: Destination = row.Destination
-    standing = _standing(destination, event, letter, attempt)
-    waits = standing in UNSETTLED
-    return Place(
-        destination_id=destination.id,
-        connection_id=row.connection_id,
-        account_key=row.account_key,
-        environment=row.vendor_key,
-        kind=destination.kind,
-        standing=standing,
-        at=attempt.ended_at if attempt and not waits else None,
-        reason=letter.reason
-        if letter and standing is Standing.DEAD
-        else destination.reason
-        if waits
-        else None,
-        due_at=destination.due_at if waits else None,
-        letter_id=letter.id if letter else None,
-    )
-
-
-def _standing(
-    destination: Destination, event: EventRow, letter: DeadLetter | None, attempt: Attempt | None
-) -> Standing:
-    if letter is not None and letter.state is not DeadLetterState.SUPERSEDED:
-        queued = letter.state is DeadLetterState.QUEUED
-        done = Standing.DELIVERED if letter.state is DeadLetterState.REPLAYED else Standing.DEAD
-        return Standing.WAITING if queued else done
-    if event.seq > destination.cursor_seq:
-        if destination.closed_at is not None:
-            return Standing.ENDED
-        return Standing.HELD if destination.hold else Standing.WAITING
-    if event.seq <= destination.origin_seq:
-        return Standing.BEFORE
-    if not _wants(destination, event.type):
-        return Standing.FILTERED
-    # Attempts are kept for a while only: an old event that was settled without one was sent long ago.
-    return Standing.EXPIRED if attempt is None and destination.expired else Standing.DELIVERED
-
-
-def _wants(destination: Destination, type: str) -> bool:
-    kind = KINDS.get(destination.kind)
-    wants = wanted(destination.settings)
-    return (kind is None or kind.carries(type)) and (wants is None or wants(type))
 
 
 def _chosen() -> AnySelect:

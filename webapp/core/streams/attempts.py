@@ -8,9 +8,12 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from webapp.lib import clock
 from webapp.models import Attempt, AttemptOutcome
 
 _WORDS_CHARACTERS = 300
+#: nothing here has to be looked into
+_QUIET = (AttemptOutcome.DELIVERED, AttemptOutcome.EXPIRED)
 #: A good run ends after this long, so that a timeline of them keeps its hours.
 _LONGEST_GOOD_RUN = timedelta(hours=1)
 
@@ -43,7 +46,7 @@ class Run:
         """
         if (self.outcome, self.status) != (other.outcome, other.status):
             return False
-        if self.outcome is AttemptOutcome.DELIVERED:
+        if self.outcome in _QUIET:
             return self.words == other.words and self.ended_at - other.started_at <= _LONGEST_GOOD_RUN
         return self.lone == other.lone and self.first_seq == other.first_seq
 
@@ -58,6 +61,21 @@ class Run:
             milliseconds=self.milliseconds + other.milliseconds,
             started_at=other.started_at,
         )
+
+
+def expiry(seqs: Sequence[int], limit: str) -> Run:
+    """That events came too late, as a run without a request; `limit` is the setting's text."""
+    now = clock.now()
+    return Run(
+        first_seq=seqs[0],
+        last_seq=seqs[-1],
+        events=len(seqs),
+        requests=0,
+        outcome=AttemptOutcome.EXPIRED,
+        words=f"not sent: accepted more than {limit} before",
+        started_at=now,
+        ended_at=now,
+    )
 
 
 def record(session: Session, destination_id: UUID, runs: Sequence[Run]) -> None:

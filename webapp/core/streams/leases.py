@@ -24,6 +24,11 @@ from webapp.models import AttemptOutcome, Destination
 LEASE_SECONDS = 15.0
 #: a younger lease outlives a call as it is
 _FRESH_SECONDS = 1.0
+#: what a settle may change in a Lease
+_FOLLOWED = (
+    *("cursor_seq", "queued", "failures", "failing_since", "batch_limit"),
+    *("witness", "last_delivered_at", "reason"),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,11 +43,14 @@ class Lease:
     settings_version: int
     lease_token: UUID
     cursor_seq: int
+    #: up to here freshness does not count
+    exempt_seq: int
     queued: int
     failures: int
     failing_since: datetime | None
     batch_limit: int | None
     witness: str | None
+    last_delivered_at: datetime | None
     reason: str | None
     #: what is next may have been taken already
     unsure: bool
@@ -52,7 +60,7 @@ class Lease:
 
     def follow(self, row: Row[Any], start: float) -> bool:
         """Take over what `settle` gave back, once it is committed; False when the lease ended with it."""
-        for name in ("cursor_seq", "queued", "failures", "failing_since", "batch_limit", "witness", "reason"):
+        for name in _FOLLOWED:
             setattr(self, name, getattr(row, name))
         self.renewed = start
         return row.lease_token is not None
@@ -140,11 +148,13 @@ def _lease(row: Row[Any], start: float) -> Lease:
         settings_version=row.settings_version,
         lease_token=row.lease_token,
         cursor_seq=row.cursor_seq,
+        exempt_seq=row.exempt_seq,
         queued=row.queued,
         failures=row.failures,
         failing_since=row.failing_since,
         batch_limit=row.batch_limit,
         witness=row.witness,
+        last_delivered_at=row.last_delivered_at,
         reason=row.reason,
         unsure=row.unsure,
         taken_at=row.taken_at,

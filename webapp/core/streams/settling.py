@@ -34,10 +34,11 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An event that is parked as a dead letter, and the vendor's reason."""
+    """An event that is parked as a dead letter, as it is stored; why, and what shows that it is to blame."""
 
     event: OutgoingEvent
     reason: str
+    witness: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ def _bury(session: Session, lease: Lease, dead: Sequence[Rejection]) -> None:
             "type": rejection.event.type,
             "body": rejection.event.body,
             "reason": rejection.reason,
+            "witness": rejection.witness,
         }
         for rejection in dead
     ]

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from webapp.lib import retry_after
 from webapp.lib.http import Request, Response
 from webapp.providers.base import (
-    EVENT_TYPES,
     DestinationKind,
     Encoded,
     FormField,
@@ -20,6 +19,7 @@ from webapp.providers.base import (
     Target,
 )
 from webapp.providers.baselime import answers
+from webapp.providers.choosing import CHOOSING
 
 #: Visible ASCII: what a header can carry. (The docs name no grammar.)
 _HEADER_PATTERN = "[!-~]([ -~]*[!-~])?"
@@ -53,7 +53,7 @@ EVENTS = DestinationKind(
             max_length=256,
             pattern=_HEADER_PATTERN,
         ),
-        EVENT_TYPES,
+        *CHOOSING,
     ),
     batch_bytes=5_900_000,
     batch_events=1_000,

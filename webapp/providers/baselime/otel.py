@@ -27,12 +27,14 @@ from webapp.providers.base import (
     Target,
 )
 from webapp.providers.baselime import answers
+from webapp.providers.choosing import CHOOSING_OTLP
 
 PROTOBUF = "application/x-protobuf"
 _WORDS_CHARACTERS = 300
 _GZIP_WINDOW = 31  # zlib's word for "with a gzip header", RFC 1952
 
 _SETTINGS = (
+    *CHOOSING_OTLP,
     FormField(
         name="dataset",
         label="Dataset",

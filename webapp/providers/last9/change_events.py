@@ -13,7 +13,6 @@ from webapp.lib.http import Request, Response
 from webapp.lib.times import rfc3339
 from webapp.providers.answers import is_page, retry_after, words_of
 from webapp.providers.base import (
-    EVENT_TYPES,
     DestinationKind,
     Encoded,
     FieldKind,
@@ -23,6 +22,7 @@ from webapp.providers.base import (
     Setback,
     Target,
 )
+from webapp.providers.choosing import CHOOSING
 
 #: The two spellings: of the service, of the environment.
 LABELS = {
@@ -38,7 +38,7 @@ KIND = DestinationKind(
     batch_bytes=1_000_000,
     batch_events=1,
     settings=(
-        EVENT_TYPES,
+        *CHOOSING,
         FormField(
             name="labels",
             label="Labels for service and environment",

@@ -16,7 +16,6 @@ from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
 from webapp.providers.base import (
-    EVENT_TYPES,
     DestinationKind,
     Encoded,
     FieldKind,
@@ -24,6 +23,7 @@ from webapp.providers.base import (
     OutgoingEvent,
     Target,
 )
+from webapp.providers.choosing import CHOOSING
 from webapp.providers.librato.api import headers
 
 _NAME_CHARACTERS = 255
@@ -41,7 +41,7 @@ KIND = DestinationKind(
     batch_bytes=1_000_000,
     batch_events=1,
     settings=(
-        EVENT_TYPES,
+        *CHOOSING,
         FormField(
             name="stream",
             label="Annotation stream",

@@ -13,7 +13,8 @@ from typing import Any
 from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
-from webapp.providers.base import EVENT_TYPES, DestinationKind, Encoded, FormField, OutgoingEvent, Target
+from webapp.providers.base import DestinationKind, Encoded, FormField, OutgoingEvent, Target
+from webapp.providers.choosing import CHOOSING
 from webapp.providers.librato.api import headers
 
 _MOST = 300
@@ -29,7 +30,7 @@ KIND = DestinationKind(
     batch_bytes=1_000_000,
     batch_events=_MOST,
     settings=(
-        EVENT_TYPES,
+        *CHOOSING,
         FormField(
             name="fields",
             label="Numeric fields",
