@@ -47,6 +47,11 @@ class Mailbox:
         """To whom, in order."""
         return [str(mail["To"]) for mail in self.mails]
 
+    @property
+    def receivers_at_once(self) -> list[str]:
+        """The same without summaries, which leave by the clock on the wall."""
+        return [str(mail["To"]) for mail in self.mails if not mail["Subject"].endswith("within an hour")]
+
 
 class App:
     """A host app: the webhooks that it verified, and what it answers instead of taking them."""

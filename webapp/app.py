@@ -41,6 +41,7 @@ from webapp.ui import (
     reconnect,
     sign_in,
     sources,
+    told,
 )
 
 #: Every page module, in the order of the menus.
@@ -64,6 +65,7 @@ PAGES = (
     people,
     api_keys,
     audit,
+    told,
     assets,
 )
 

@@ -20,6 +20,7 @@ from webapp.models import (
     ConnectionState,
     Credential,
     Destination,
+    Errand,
     Install,
     Notice,
     Stream,
@@ -32,7 +33,7 @@ def clear(site: Site) -> None:
     Baselime(site.sandbox).reset()
     install_throttle(site.app, site.runtime.settings)
     with site.runtime.database.write() as session:
-        for table in (Install, Notice, AuditLine, Stream, Connection):
+        for table in (Install, Errand, Notice, AuditLine, Stream, Connection):
             session.execute(delete(table))
 
 

@@ -19,7 +19,18 @@ from webapp.core.destinations import Hold, hold
 from webapp.core.events import EventForm
 from webapp.lib import clock
 from webapp.lib.ids import uuid7
-from webapp.models import Breaker, Connection, ConnectionState, DeadLetter, Destination, Notice, Process
+from webapp.models import (
+    Breaker,
+    Connection,
+    ConnectionState,
+    DeadLetter,
+    Destination,
+    Errand,
+    ErrandState,
+    Notice,
+    Process,
+    Way,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -56,6 +67,7 @@ def test_pages_that_are_empty_say_how_to_fill_them(alice: Page, site: Site) -> N
         ("/events", "No event was accepted yet"),
         ("/dead-letters", "No dead letters here"),
         ("/admin/health", "Nobody has to be told anything"),
+        ("/admin/told", "Nothing was to be told yet"),
     ):
         look(alice, site.url + path)
         expect(alice.get_by_role("main")).to_contain_text(told)
@@ -102,6 +114,8 @@ def test_everything_that_a_connection_shows(alice: Page, site: Site) -> None:
         "/dead-letters",
         f"/dead-letters/{letter}",
         "/admin/health",
+        "/admin/told",
+        "/admin/told?state=given_up",
     ):
         look(alice, site.url + path)
     alice.goto(f"{site.url}/destinations/{destination}")
@@ -142,6 +156,25 @@ def fill(site: Site, connection_id: UUID) -> tuple[UUID, UUID]:
         session.merge(
             Breaker(scope="client", key="baselime:demo", open_until=clock.now(), incident="401 Unauthorised")
         )
+        for state in ErrandState:
+            way, answer = (
+                (Way.MAIL, "5.1.1 No such person here") if state != "sent" else (Way.WEBHOOK, "taken")
+            )
+            session.add(
+                Errand(
+                    dedupe_key=state,
+                    way=way,
+                    kind="connection.degraded",
+                    connection_id=connection_id,
+                    user_id=site.people["bob"] if way is Way.MAIL else None,
+                    data={"reason": "A destination stands still: the key is refused."},
+                    state=state,
+                    due_at=clock.now() if state == "waiting" else None,
+                    tries=3,
+                    status=550,
+                    answer=answer,
+                )
+            )
         session.add(
             Notice(
                 dedupe_key=str(letter.id),

@@ -91,7 +91,7 @@ TABLE: dict[str, Row] = {
     "POST /sources": Row("member", form={"name": "deploys"}),
     "POST /sources/<uuid:source_id>/secret": Row("member", owned=True),
     "POST /sources/<uuid:source_id>/end": Row("member", owned=True),
-    # admin: health, people, keys, audit
+    # admin: health, people, keys, what was told, audit
     "GET /admin/health": ADMIN,
     "GET /admin/health/part": ADMIN,
     "GET /admin/people": ADMIN,
@@ -105,6 +105,10 @@ TABLE: dict[str, Row] = {
         "admin", form={"name": "deploys", "scopes": "events:write", "lifetime": "30", "user": ""}
     ),
     "POST /admin/api-keys/<uuid:key_id>/revoke": ADMIN,
+    "GET /admin/told": ADMIN,
+    "POST /admin/told/test": ADMIN,
+    "POST /admin/told/open": ADMIN,
+    "POST /admin/told/<uuid:errand_id>/retry": ADMIN,
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/export": ADMIN,
 }

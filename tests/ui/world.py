@@ -31,6 +31,7 @@ from webapp.models import (
     DeadLetter,
     Destination,
     Environment,
+    Errand,
     Event,
     Install,
     InstallState,
@@ -40,6 +41,7 @@ from webapp.models import (
     SessionKind,
     Stream,
     User,
+    Way,
 )
 from webapp.ui._throttle import install_throttle
 
@@ -158,10 +160,14 @@ class World:
         notice = Notice(
             id=uuid7(), dedupe_key="told", user_id=owner, kind="test", text="Bob was told something."
         )
-        session.add(notice)
+        errand = Errand(
+            id=uuid7(), dedupe_key="e", way=Way.WEBHOOK, kind="connection.paused", due_at=clock.now()
+        )
+        session.add_all([notice, errand])
         source = sources.make(session, vault, HITCHPOST, owner, "acme/shop").source
         self.things |= {
             "notice_id": str(notice.id),
+            "errand_id": str(errand.id),
             "connection_id": str(connection.id),
             "environment_id": str(environment.id),
             "destination_id": str(destination.id),

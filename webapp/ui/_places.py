@@ -38,6 +38,7 @@ _ADMIN = (
     _Row("Health", "health.page", frozenset({"health"})),
     _Row("People", "people.index", frozenset({"people"})),
     _Row("API keys", "api_keys.index", frozenset({"api_keys"})),
+    _Row("Told", "told.index", frozenset({"told"})),
     _Row("Audit", "audit.index", frozenset({"audit"})),
 )
 _ADMIN_PLACE = _Row("Admin", "health.page", frozenset().union(*(row.modules for row in _ADMIN)))

@@ -202,6 +202,8 @@ def test_health_counts_what_is_due_held_and_dead(database: Database) -> None:
     assert {due.work: due.count for due in health.due} == {
         "deliveries": 1,
         "refreshes": 0,
+        "notices": 0,
+        "revocations": 0,
         "environment lists": 0,
     }
     assert (health.waiting, health.dead_letters, health.holds) == (6, 1, {Hold.KEY_REFUSED: 1})

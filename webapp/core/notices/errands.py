@@ -30,7 +30,7 @@ def make_for(session: Session, notice: Notice, about: Mapping[str, Any]) -> None
     """Every way out of a new notice; `about` is what the webhook says of a thing that is no connection."""
     connection = session.get(Connection, notice.connection_id) if notice.connection_id else None
     if notice.user_id is None:
-        for admin_id in _admins(session):
+        for admin_id in admins(session):
             _mail(session, notice, admin_id)
     else:
         _mail_to_owner(session, notice, notice.user_id)
@@ -65,7 +65,7 @@ def _mail_to_owner(session: Session, notice: Notice, owner_id: UUID) -> None:
     owner = session.get(User, owner_id)
     if owner is not None and owner.email is not None and owner.disabled_at is None:
         _mail(session, notice, owner.id)
-    for admin_id in _admins(session):
+    for admin_id in admins(session):
         if admin_id != owner_id:
             _sum_up(session, admin_id)
 
@@ -126,7 +126,7 @@ def _make(session: Session, *, due_at: datetime | None = None, **values: Any) ->
     session.execute(insert_once(session, Errand).values(id=uuid7(), **row))
 
 
-def _admins(session: Session) -> list[UUID]:
+def admins(session: Session) -> list[UUID]:
     chosen = select(User.id).where(
         User.role == Role.ADMIN, User.disabled_at.is_(None), User.email.is_not(None)
     )

@@ -18,9 +18,11 @@ from webapp.models import (
     DeadLetter,
     DeadLetterState,
     Destination,
+    Errand,
     Hold,
     Notice,
     Process,
+    Revocation,
     Stream,
     User,
 )
@@ -90,7 +92,7 @@ class Health:
 
 
 def read_health(session: Session) -> Health:
-    """Ten small statements, none of which reads events."""
+    """A dozen small statements, none of which reads events."""
     now: datetime = session.execute(select(db_time())).scalar_one()
     return Health(
         now=now,
@@ -132,6 +134,8 @@ def _due(session: Session, now: datetime) -> tuple[Due, ...]:
     clocks: tuple[tuple[str, Any, ColumnElement[bool]], ...] = (
         ("deliveries", Destination.due_at, Destination.lease_token.is_(None)),
         ("refreshes", Credential.refresh_at, Credential.lease.is_(None)),
+        ("notices", Errand.due_at, Errand.lease.is_(None)),
+        ("revocations", Revocation.due_at, Revocation.lease.is_(None)),
         ("environment lists", Connection.environments_due_at, Connection.environments_lease.is_(None)),
     )
     return tuple(
