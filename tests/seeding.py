@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from urllib.request import Request, urlopen
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from webapp.core import api_keys, credentials, destinations, users
 from webapp.core.api_keys import Scope
 from webapp.core.audit import HITCHPOST
@@ -31,26 +33,40 @@ class Connected:
 def connect(runtime: Runtime, console_url: str, external_id: str) -> Connected:
     """A user with a connection to a workspace of their own in the sandbox at `console_url`."""
     key = _add_environment(console_url, workspace := f"w-{external_id}", "prod")
+    return attach(runtime, external_id, workspace, key)
+
+
+def attach(runtime: Runtime, external_id: str, account: str, key: str, kind: str = KIND) -> Connected:
+    """A user with a connection to `account` of the vendor that `kind` names, opened by `key`."""
+    provider = kind.partition(".")[0]
     with runtime.database.write() as session:
         user = users.ensure_external(session, external_id)
         connection = Connection(
             id=uuid7(),
             user_id=user.id,
-            provider="baselime",
-            client_key="baselime:test",
-            label=workspace,
+            provider=provider,
+            client_key=f"{provider}:test",
+            label=account,
             state=ConnectionState.ACTIVE,
+            details={"host": "app.last9.io"} if provider == "last9" else {},
         )
-        account = Account(id=uuid7(), connection_id=connection.id, provider="baselime", account_key=workspace)
-        environment = Environment(id=uuid7(), account_id=account.id, vendor_key="prod")
-        for row in (connection, account, environment):
-            session.add(row)
+        row = Account(id=uuid7(), connection_id=connection.id, provider=provider, account_key=account)
+        environment = Environment(id=uuid7(), account_id=row.id, vendor_key="prod")
+        for made in (connection, row, environment):
+            session.add(made)
             session.flush()
-        parts = {"ingest_key": Secret(key)}
-        kind = CredentialKind.INGEST_KEY
-        credentials.add(session, runtime.vault, connection.id, kind, parts, environment_id=environment.id)
-        made = destinations.create(session, HITCHPOST, environment.id, KIND, {})
-    return Connected(external_id, connection.id, environment.id, made.id, f"{workspace}/prod")
+        _add_key(session, runtime, environment, row, Secret(key))
+        destination = destinations.create(session, HITCHPOST, environment.id, kind, {})
+    return Connected(external_id, connection.id, environment.id, destination.id, f"{account}/prod")
+
+
+def _add_key(session: Session, runtime: Runtime, environment: Environment, row: Account, key: Secret) -> None:
+    """What that vendor is sent: Baselime an environment's key, Last9 a grant's access token."""
+    if row.provider == "last9":
+        kind, parts, scope, own = CredentialKind.GRANT, {"access_token": key}, "write", None
+    else:
+        kind, parts, scope, own = CredentialKind.INGEST_KEY, {"ingest_key": key}, "", environment.id
+    credentials.add(session, runtime.vault, row.connection_id, kind, parts, scope=scope, environment_id=own)
 
 
 def api_key(runtime: Runtime) -> str:

@@ -151,6 +151,12 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """Its process id, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """Where its superuser signs in."""
         return f"postgresql://hitchpost:{self._password}@127.0.0.1:{self._port}/postgres"

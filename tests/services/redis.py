@@ -47,6 +47,12 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """Its process id, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """Where it is, with its password."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"

@@ -1,0 +1,94 @@
+"""What it costs to deliver: ours, by batches and one by one, beside a task an event and a job an event."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from tests import seeding
+from tests.bench.forwarding import stage
+from tests.bench.forwarding.contestants import BullMQ, Contestant, Delivered, NaiveCelery, Ours
+from tests.bench.forwarding.services import Services
+from tests.bench.forwarding.table import Row, one_of, times
+
+#: events a delivery; with `share` less, for a quick look
+COUNTS = {"batch": 40_000, "single": 4_000, "celery": 1_000, "bullmq": 4_000}
+_USERS = 4
+#: what one worker process of Celery may be
+POOLS = {
+    "prefork": ("--pool", "prefork", "--concurrency", "1"),
+    "threads": ("--pool", "threads", "--concurrency", "8"),
+}
+
+
+def rows(folder: Path, services: Services, *, rounds: int, share: float) -> Iterator[Row]:
+    """Everybody in turns, round after round."""
+    with (
+        closing(stage.Vendor(folder)) as vendor,
+        stage.embedded(folder, vendor) as small,
+        stage.separate(folder, vendor, services) as large,
+    ):
+        celery = _better(folder, vendor, services, share)
+        who: dict[str, Contestant] = {
+            "SQLite batch": Ours(small, vendor, _users(small, "batch")),
+            "SQLite single": Ours(small, vendor, _users(small, "single")),
+            "celery": celery,
+            "PostgreSQL batch": Ours(large, vendor, _users(large, "batch")),
+            "PostgreSQL single": Ours(large, vendor, _users(large, "single")),
+            "bullmq": BullMQ(folder, vendor, services.broker_url, services.redis_pid),
+        }
+        seen: dict[str, list[Delivered]] = {name: [] for name in who}
+        for _ in range(rounds):
+            for name, one in who.items():
+                seen[name].append(one.deliver(_count(name, share)))
+    yield from _table(seen, celery.pool[1])
+
+
+def _count(name: str, share: float) -> int:
+    return max(400, int(COUNTS[name.rpartition(" ")[2]] * share) // 400 * 400)
+
+
+def _users(where: stage.Stage, form: str) -> Sequence[str]:
+    kind = seeding.KIND if form == "batch" else stage.SINGLE
+    names = [f"{form}-{at}" for at in range(_USERS)]
+    for name in names:
+        seeding.attach(where.runtime, name, f"w-{name}", f"key-{name}", kind)
+    return names
+
+
+def _better(folder: Path, vendor: stage.Vendor, services: Services, share: float) -> NaiveCelery:
+    """The faster of the two pools, each tried once."""
+    tried = [
+        NaiveCelery(folder, vendor, services.broker_url, services.redis_pid, pool) for pool in POOLS.values()
+    ]
+    return max(tried, key=lambda one: one.deliver(_count("celery", share / 2)).rate)
+
+
+def _table(seen: dict[str, list[Delivered]], pool: str) -> Iterator[Row]:
+    rates = {name: [one.rate for one in several] for name, several in seen.items()}
+    costs = {name: [one.cpu * 1e6 for one in several] for name, several in seen.items()}
+    naive = f"naive Celery ({pool})"
+    bounds = {
+        "SQLite batch": (30, 60),
+        "PostgreSQL batch": (20, 35),
+        "SQLite single": (5, 10),
+        "PostgreSQL single": (5, 10),
+    }
+    said = {"batch": "a vendor that batches", "single": "a vendor of one event a request"}
+    for name, (must, aim) in bounds.items():
+        base, _, form = name.partition(" ")
+        pairs = list(zip(rates[name], rates["celery"], strict=True))
+        what = f"delivered/s against {naive}, {said[form]}, {base}"
+        yield Row(name=what, must=must, aim=aim, pairs=pairs, unit="/s", write=times)
+    for base in ("SQLite", "PostgreSQL"):
+        pairs = list(zip(costs[f"{base} batch"], costs["celery"], strict=True))
+        what = f"CPU a delivered event, accept to settled, against {naive}, {base}"
+        yield Row(name=what, must=1 / 30, aim=1 / 60, pairs=pairs, more=False, unit="µs", write=one_of)
+    pairs = list(zip(rates["SQLite batch"], rates["bullmq"], strict=True))
+    yield Row(
+        name="delivered/s against BullMQ, a vendor that batches, SQLite",
+        must=1,
+        aim=1,
+        pairs=pairs,
+        unit="/s",
+        write=times,
+    )

@@ -1,0 +1,110 @@
+"""Where a row is played: the sink, a web server beside ours, and instances of ours with people in them."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from tests import instances, seeding, servers
+from tests.bench.forwarding.services import Services
+from tests.services import processes
+from tests.waiting import wait_for
+from webapp.core.runtime import Runtime
+
+THREADS = 16
+SINGLE = "last9.change_events"
+
+
+class Vendor:
+    """The sink, in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        port = processes.free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        argv = [sys.executable, "-m", "tests.bench.forwarding.sink", str(port)]
+        self.process = processes.start(argv, log=folder / "sink.log")
+        wait_for(lambda: servers.is_taken(port), seconds=20)
+
+    def close(self) -> None:
+        """End it."""
+        processes.end(self.process)
+
+    def counts(self) -> dict[str, Any]:
+        """What it took so far."""
+        with urlopen(self.url, timeout=10) as answer:  # noqa: S310 - our own process on loopback
+            counts: dict[str, Any] = json.load(answer)
+        return counts
+
+    def say(self, word: str) -> None:
+        """`up` or `down`."""
+        request = Request(f"{self.url}/say", data=word.encode(), method="PUT")  # noqa: S310 - likewise
+        urlopen(request, timeout=10).close()  # noqa: S310 - likewise
+
+    def forget(self) -> None:
+        """Count from nothing."""
+        self.say("anew")
+
+    def settings(self) -> dict[str, str]:
+        """Settings that send everything here."""
+        return {"baselime_events_url": self.url, "last9_url": self.url}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """An instance that runs, and a Runtime on its database to look at it and to prepare it."""
+
+    instance: servers.Instance
+    runtime: Runtime
+    key: str
+    pids: tuple[int, ...]
+
+
+@contextmanager
+def embedded(folder: Path, vendor: Vendor) -> Iterator[Stage]:
+    """`hitchpost run` on SQLite."""
+    url = f"sqlite:///{folder / 'hitchpost.db'}"
+    instance = servers.Embedded(folder, url, **vendor.settings())
+    with _running(instance, url, **vendor.settings()) as (runtime, key):
+        yield Stage(instance=instance, runtime=runtime, key=key, pids=(instance.program.pid,))
+
+
+@contextmanager
+def separate(folder: Path, vendor: Vendor, services: Services) -> Iterator[Stage]:
+    """The Procfile's processes, on PostgreSQL and Redis; those two count as ours."""
+    url = services.databases.create()
+    instance = servers.Separate(folder, url, services.broker_url, **vendor.settings())
+    with _running(instance, url, **vendor.settings()) as (runtime, key):
+        own = (program.pid for program in instance.programs.values())
+        pids = (*own, services.postgres_pid, services.redis_pid)
+        yield Stage(instance=instance, runtime=runtime, key=key, pids=pids)
+
+
+@contextmanager
+def _running(instance: servers.Instance, url: str, **more: str) -> Iterator[tuple[Runtime, str]]:
+    with instances.running(url, **more) as runtime:
+        key = seeding.api_key(runtime)
+        instance.start()
+        try:
+            wait_for(lambda: servers.is_ready(instance.url), seconds=60)
+            yield runtime, key
+        finally:
+            instance.stop()
+
+
+@contextmanager
+def hello(folder: Path) -> Iterator[tuple[str, int]]:
+    """The bare application on the same gunicorn, told the same but to write no log: its address, its pid."""
+    port = processes.free_port()
+    told = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread"]
+    more = ["--threads", str(THREADS), "--no-control-socket", "tests.bench.forwarding.hello:app"]
+    argv = [sys.executable, "-m", "gunicorn", *told, *more]
+    process = processes.start(argv, log=folder / "hello.log")
+    try:
+        wait_for(lambda: servers.is_taken(port), seconds=20)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        processes.end(process)

@@ -1,0 +1,28 @@
+"""The table of forwarding is made as its command makes it, in small: what it says then is not judged."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.forwarding import accepting
+from tests.bench.forwarding.__main__ import GROUPS, arguments
+from tests.bench.forwarding.table import Row, markdown, one_of
+
+
+@pytest.mark.timeout(60)
+def test_accepting_is_measured_beside_hello_world(tmp_path: Path) -> None:
+    rows = list(accepting.rows(tmp_path, None, rounds=1, seconds=0.1))
+    assert all(row.seen > 0 for row in rows)
+    assert markdown(rows).count("\n") == len(rows) + 2
+
+
+def test_every_group_of_rows_can_be_asked_for_by_name() -> None:
+    assert arguments().parse_args([]).rows == list(GROUPS)
+    assert arguments().parse_args(["accepting", "--rounds", "1"]).rows == ["accepting"]
+
+
+def test_a_ratio_is_the_median_of_what_was_measured_side_by_side() -> None:
+    row = Row(name="cost", must=1 / 3, aim=1 / 9, more=False, write=one_of, pairs=[(1, 4), (1, 5), (9, 10)])
+    assert row.seen == 1 / 4
+    assert row.reached == "must"
+    assert "| cost | ≤ 1/3 | ≤ 1/9 | **1/4** | must |  |" in markdown([row])
