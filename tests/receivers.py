@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
 from tests.services.processes import free_port
+from webapp.api.webhook_schemas import SCHEMAS
 
 SECRET = "whsec_" + "dGVzdC1zZWNyZXQtdGVzdC1zZWNyZXQtdGVzdA=="
 OLD_SECRET = "whsec_" + "b2xkLXNlY3JldC1vbGQtc2VjcmV0LW9sZC1zZWM="
@@ -72,7 +73,9 @@ class App:
             if self.answers:
                 return self.answers.pop(0)
             for secret in self.secrets:
-                self.told.append(Webhook(secret).verify(body, dict(request.headers)))
+                told = Webhook(secret).verify(body, dict(request.headers))
+                assert told["data"].keys() <= SCHEMAS["WebhookData"]["properties"].keys(), "undocumented"
+                self.told.append(told)
             return Response(status=204)
 
     @property

@@ -12,6 +12,7 @@ from webapp.api.event_schemas import SCHEMAS
 from webapp.api.openapi import open_path
 from webapp.api.problems import PROBLEMS
 from webapp.core.events import fields, native
+from webapp.core.notices import News
 
 
 @pytest.fixture
@@ -88,3 +89,11 @@ def test_an_unknown_problem_has_no_page(world: World) -> None:
 
 def test_problems_have_types_of_their_own() -> None:
     assert len({problem.type for problem in PROBLEMS}) == len(PROBLEMS)
+
+
+def test_every_webhook_is_documented_and_says_what_it_says(world: World, document: Any) -> None:
+    assert document["webhooks"].keys() == {news.value for news in News}
+    page = world.client.get("/api/docs").text
+    for news in News:
+        assert f"<code>{news.value}</code>" in page
+        assert document["webhooks"][news.value]["post"]["summary"].endswith(".")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from webapp.api.event_schemas import SCHEMAS
+from webapp.api import event_schemas, webhook_schemas
 from webapp.api.operations import Operation
 from webapp.api.problems import Problem
 from webapp.api.refusals import MEDIA_TYPE
@@ -72,8 +72,14 @@ def write_document(
         "servers": [{"url": server}],
         "tags": [{"name": tag} for tag in _tags({**paths, **(others or {})})],
         "paths": {**paths, **(others or {})},
+        "webhooks": webhook_schemas.describe(),
         "components": {
-            "schemas": {**SCHEMAS, **definitions["$defs"], "Problem": _PROBLEM_SCHEMA},
+            "schemas": {
+                **event_schemas.SCHEMAS,
+                **definitions["$defs"],
+                **webhook_schemas.SCHEMAS,
+                "Problem": _PROBLEM_SCHEMA,
+            },
             "securitySchemes": {
                 "api_key": {"type": "http", "scheme": "bearer", "bearerFormat": "hp_<prefix>_<secret>"}
             },

@@ -12,7 +12,7 @@ from webapp.api.callers import runtime
 from webapp.api.openapi import write_document
 from webapp.api.operations import Operation
 from webapp.api.problems import PROBLEMS
-from webapp.api.reading import read_operations, read_shapes
+from webapp.api.reading import read_operations, read_shapes, read_webhooks
 
 _CURL = """\
 curl {address} \\
@@ -45,6 +45,7 @@ def make_blueprint(operations: Sequence[Operation], prefix: str) -> Blueprint:
             curl=_CURL.format(address=f"{runtime().settings.public_url}{prefix}/events"),
             groups=read_operations(written),
             shapes=read_shapes(written),
+            webhooks=read_webhooks(written),
             problems=PROBLEMS,
         )
 

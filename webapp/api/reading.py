@@ -65,6 +65,11 @@ def read_shapes(document: Mapping[str, Any]) -> list[Shape]:
     ]
 
 
+def read_webhooks(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every type of webhook, and what it says."""
+    return [(name, item["post"]["summary"]) for name, item in document["webhooks"].items()]
+
+
 def in_words(schema: Mapping[str, Any]) -> str:
     """A schema as a few words: `list of ConnectionAnswer`, `string (uuid) or null`."""
     if "$ref" in schema:

@@ -100,6 +100,7 @@ def test_the_host_app_hears_what_it_can_verify_with_a_link_for_its_own_user(
         "needs_reconnect",
         "the vendor said no",
     )
+    assert data["text"] == "acme needs you to reconnect: the vendor said no."
     assert data["link"].startswith(f"{house.settings.public_url}/reconnect/")
 
 

@@ -36,7 +36,7 @@ def make_for(session: Session, notice: Notice, about: Mapping[str, Any]) -> None
         _mail_to_owner(session, notice, notice.user_id)
     news = kind_of(notice.kind).news
     if news is not None:
-        told = {**(_data_of(session, connection) if connection else {}), **about}
+        told = {**(_data_of(session, connection) if connection else {}), **about, "text": notice.text}
         _webhook(session, news, f"notice:{notice.id}", told, notice=notice, connection=connection)
 
 
