@@ -27,6 +27,8 @@ BODIES: dict[str, Any] = {
     "make_connect_session": {"external_id": "u_1"},
     "make_source": {"user": "u_1", "name": "acme/shop"},
     "rewind_destination": {"to_seq": 1},
+    "change_destination": {"settings": {}},
+    "preview_destination": {"settings": {}},
 }
 
 MISSING = Held(UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4))

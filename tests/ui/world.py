@@ -180,6 +180,7 @@ class World:
             "provider": "baselime",
             "filename": "hitchpost.css",
             "ending": "declined",
+            "kind_name": "baselime.events",
         }
 
     def _link(self, session: Session) -> None:

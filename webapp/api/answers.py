@@ -37,6 +37,9 @@ class PlaceAnswer(Answer):
     reason: str | None = Field(description="Why it waits, or was refused.")
     due_at: datetime | None = Field(description="When it is tried next, if it waits.")
     dead_letter: UUID | None = Field(validation_alias="letter_id")
+    possibly_delivered: bool = Field(
+        description="A request that carried it was sent and never answered: it may be there, and twice."
+    )
 
 
 class EventAnswer(Answer):
@@ -154,6 +157,30 @@ class DestinationPage(Answer):
 
     items: tuple[DestinationAnswer, ...] = Field(validation_alias="rows")
     next: str | None
+
+
+class RequestAnswer(Answer):
+    """A request as it would go out, its secrets `***`."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: str = Field(description="As text; of OTLP as the JSON that it has, though protobuf is sent.")
+    body_bytes: int = Field(description="How many bytes are sent, but for compression.")
+
+
+class PreviewAnswer(Answer):
+    """What settings would make of the latest events; nothing is sent for it, and nothing kept."""
+
+    request: RequestAnswer | None = Field(description="Of the newest event that would be sent.")
+    reason: str | None = Field(description="Why there is no request.")
+    event: str | None = Field(
+        validation_alias="event_id",
+        description="The event's id; null beside a request: none is kept, so a sample stands in.",
+    )
+    type: str | None
+    looked_at: int = Field(description="So many of the latest events were looked at.")
+    wanted: int = Field(description="So many of them would be sent.")
 
 
 class DeadLetterAnswer(Answer):

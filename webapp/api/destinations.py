@@ -1,20 +1,25 @@
 """Destinations: where events go, how far they came, and how to stop, resume or repeat them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from webapp.api.answers import DestinationAnswer, DestinationPage
+from webapp.api.answers import DestinationAnswer, DestinationPage, PreviewAnswer
 from webapp.api.callers import Caller
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
 from webapp.api.problems import CONFLICT
+from webapp.core import delivery
 from webapp.core import destinations as core
 from webapp.core.api_keys import Scope
 from webapp.core.queries.destinations import DestinationQuery, find_destination, list_destinations
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
 from webapp.core.runtime import Bell
+from webapp.errors import Invalid
 
 resource = Resource("Destinations")
 
@@ -51,6 +56,25 @@ class RewindTo(Input):
             message = "give either to_seq or to_time"
             raise ValueError(message)
         return self
+
+
+class SettingsInput(Input):
+    """The settings of a destination, all of them: what is left out is as its kind has it by default."""
+
+    settings: dict[str, Any] = Field(
+        description="What every kind of event has: `types`, patterns of types in a list; `where`, conditions "
+        "that must all hold, a line each; `mapping`, changes of the envelope, a line each; `fresh_for`, how "
+        "late is too late, like `15 m`. `where` and `mapping` may be a list of lines. What is passed on as "
+        "OTLP has `fresh_for` alone. The rest is the kind's own.",
+        examples=[
+            {
+                "types": ["deploy*"],
+                "where": "data.environment = production",
+                "mapping": ["data.region -> data.cloud.region", "- data.secret", "data.team = payments"],
+                "fresh_for": "15 m",
+            }
+        ],
+    )
 
 
 @resource.get("/destinations", scope=Scope.CONNECTIONS_READ)
@@ -106,3 +130,41 @@ def rewind_destination(caller: Caller, destination_id: UUID, body: RewindTo) -> 
         core.rewind(session, caller.actor, destination_id, to_seq=body.to_seq, to_time=body.to_time)
     caller.runtime.wake(Bell.DELIVERY)
     return show_destination(caller, destination_id)
+
+
+@resource.post(
+    "/destinations/<uuid:destination_id>/settings", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
+)
+def change_destination(caller: Caller, destination_id: UUID, body: SettingsInput) -> DestinationAnswer:
+    """Change what it wants, and in which form.
+
+    The next request goes out with the new settings; try them on a preview first.
+    """
+    with caller.runtime.database.write() as session:
+        find_destination(session, caller.only_user, destination_id)
+        with _named():
+            core.change_settings(session, caller.actor, destination_id, body.settings)
+    caller.runtime.wake(Bell.DELIVERY)
+    return show_destination(caller, destination_id)
+
+
+@resource.post("/destinations/<uuid:destination_id>/preview", scope=Scope.EVENTS_READ, problems=(CONFLICT,))
+def preview_destination(caller: Caller, destination_id: UUID, body: SettingsInput) -> PreviewAnswer:
+    """Show the exact request that these settings would make of the latest events.
+
+    Nothing is sent, and nothing is kept: neither the settings nor the request.
+    """
+    with caller.runtime.database.read() as session:
+        row = find_destination(session, caller.only_user, destination_id)
+    with _named():
+        made = delivery.preview(caller.runtime, row.environment_id, row.kind, body.settings)
+    return PreviewAnswer.model_validate(made)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """What is wrong with a setting is said with its place in the body."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid([replace(fault, where=f"/settings/{fault.where}") for fault in error.faults]) from None

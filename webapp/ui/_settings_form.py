@@ -6,6 +6,7 @@ from typing import Any
 from flask import request
 
 from webapp.core.queries.kinds import DestinationKind
+from webapp.ui._forms import Form
 
 
 def read_settings(kind: DestinationKind, prefix: str = "") -> dict[str, Any]:
@@ -26,3 +27,9 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else ""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def typed_form(kind: DestinationKind, prefix: str = "") -> Form:
+    """The form with what was typed, to be shown again."""
+    names = [prefix + field.name for field in kind.settings if not field.secret]
+    return Form(values={name: request.form.get(name, "") for name in names})

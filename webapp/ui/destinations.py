@@ -6,18 +6,19 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from webapp.core import destinations
+from webapp.core import delivery, destinations
+from webapp.core.delivery import Preview
 from webapp.core.queries.attempts import AttemptOutcome, AttemptQuery, list_attempts
 from webapp.core.queries.connection import require_connection
 from webapp.core.queries.dead_letters import DeadLetterQuery, list_dead_letters
 from webapp.core.queries.destinations import DestinationRow, dead_by_state, find_destination
-from webapp.core.queries.kinds import kind_named
+from webapp.core.queries.kinds import DestinationKind, kind_named
 from webapp.core.runtime import Bell
 from webapp.errors import Fault, Invalid
 from webapp.ui._forms import Form, text, with_faults
 from webapp.ui._lists import after, chosen, owner_of
 from webapp.ui._session import connect_page, runtime, viewer
-from webapp.ui._settings_form import read_settings, settings_values
+from webapp.ui._settings_form import read_settings, settings_values, typed_form
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations/<uuid:destination_id>")
 
@@ -51,10 +52,22 @@ def change(destination_id: UUID) -> Response | tuple[str, int]:
         with runtime().database.write() as session:
             destinations.change_settings(session, viewer().actor, destination_id, settings)
     except Invalid as error:
-        names = [field.name for field in kind.settings if not field.secret]
-        return _page(destination_id, with_faults(error, *names)), 422
+        return _page(destination_id, with_faults(error, *_names(kind))), 422
     runtime().wake(Bell.DELIVERY)
     return _back(destination_id, "Saved. The next request goes out with the new settings.")
+
+
+@blueprint.post("/preview")
+@connect_page
+def preview(destination_id: UUID) -> str | tuple[str, int]:
+    """The request that the typed settings would make; nothing is sent or kept."""
+    row = _own(destination_id)
+    kind = kind_named(runtime(), row.provider, row.kind)
+    try:
+        made = delivery.preview(runtime(), row.environment_id, row.kind, read_settings(kind))
+    except Invalid as error:
+        return _page(destination_id, with_faults(error, *_names(kind))), 422
+    return _page(destination_id, typed_form(kind), made)
 
 
 @blueprint.post("/hold")
@@ -96,6 +109,10 @@ def rewind(destination_id: UUID) -> Response | tuple[str, int]:
     return _back(destination_id, "Rewound. Events since then are being sent again, with the same ids.")
 
 
+def _names(kind: DestinationKind) -> list[str]:
+    return [field.name for field in kind.settings if not field.secret]
+
+
 def _moment(typed: str) -> datetime:
     try:
         moment = datetime.fromisoformat(typed)
@@ -109,7 +126,7 @@ def _own(destination_id: UUID) -> DestinationRow:
         return find_destination(session, owner_of(viewer()), destination_id)
 
 
-def _page(destination_id: UUID, form: Form | None = None) -> str:
+def _page(destination_id: UUID, form: Form | None = None, preview: Preview | None = None) -> str:
     outcome = chosen(AttemptOutcome, "outcome")
     with runtime().database.read() as session:
         row = find_destination(session, owner_of(viewer()), destination_id)
@@ -134,6 +151,7 @@ def _page(destination_id: UUID, form: Form | None = None) -> str:
         dead=dead,
         outcomes=AttemptOutcome,
         outcome=outcome,
+        preview=preview,
     )
 
 

@@ -1,18 +1,20 @@
 """What to forward: which environments receive which events, once an account is connected."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.core import destinations, installs
+from webapp.core import delivery, destinations, installs
+from webapp.core.delivery import Preview
 from webapp.core.queries.connection import ConnectionDetail, EnvironmentRow, find_connection
 from webapp.core.queries.connections import ConnectionState
 from webapp.core.queries.destinations import DestinationRow
 from webapp.core.queries.kinds import DestinationKind, kinds_of
 from webapp.core.runtime import Bell
-from webapp.errors import Conflict, Fault, Invalid
+from webapp.errors import Conflict, Fault, Invalid, NotFound
 from webapp.ui._forms import Form
 from webapp.ui._lists import owner_of, provider_titles
 from webapp.ui._session import connect_page, runtime, viewer
@@ -70,6 +72,26 @@ def make(connection_id: UUID) -> Response | tuple[str, int]:
     return redirect(url_for("connections.show", connection_id=connection_id), 303)
 
 
+@blueprint.post("/preview/<kind_name>")
+@connect_page
+def preview(connection_id: UUID, kind_name: str) -> str | tuple[str, int]:
+    """The request that the typed settings would make in an environment; nothing is sent or kept."""
+    detail = _detail(connection_id)
+    choice = next((one for one in _choices(detail) if one.kind.name == kind_name), None)
+    if choice is None or not choice.environments:
+        raise NotFound("There is nothing to preview there.")
+    checked = request.form.getlist(choice.field)
+    places = [environment for environment, _ in choice.environments]
+    place = next((one for one in places if str(one.id) in checked), places[0])
+    settings = read_settings(choice.kind, choice.prefix)
+    try:
+        made = delivery.preview(runtime(), place.id, kind_name, settings)
+    except Invalid as error:
+        faults = {choice.prefix + fault.where: fault.what for fault in error.faults}
+        return _page(detail, Form(values=request.form.to_dict(), faults=faults)), 422
+    return _page(detail, Form(values=request.form.to_dict()), {kind_name: made})
+
+
 def _make(wanted: list[tuple[Choice, EnvironmentRow]]) -> None:
     with runtime().database.write() as session:
         for choice, environment in wanted:
@@ -116,7 +138,7 @@ def _detail(connection_id: UUID) -> ConnectionDetail:
     return detail
 
 
-def _page(detail: ConnectionDetail, form: Form) -> str:
+def _page(detail: ConnectionDetail, form: Form, previews: Mapping[str, Preview] | None = None) -> str:
     return render_template(
         "connect/forward.html",
         detail=detail,
@@ -125,5 +147,6 @@ def _page(detail: ConnectionDetail, form: Form) -> str:
         checked={
             value for name in request.form if name.endswith(":to") for value in request.form.getlist(name)
         },
+        previews=previews or {},
         title_of=provider_titles(),
     )

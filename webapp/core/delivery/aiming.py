@@ -1,5 +1,7 @@
 """Aiming: what a destination's encoder needs, with the key, for the length of one turn."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -9,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from webapp.core import credentials
 from webapp.core.runtime import Runtime
-from webapp.errors import HitchpostError, VaultError
+from webapp.errors import HitchpostError, NotFound, VaultError
+from webapp.lib.secret import Secret
 from webapp.models import Account, Connection, ConnectionState, CredentialKind, Environment
 from webapp.providers.base import DestinationKind, Receives, Target
 
@@ -70,10 +73,7 @@ def take_aim(runtime: Runtime, aimed: Aimed) -> Aim:
     """Read what is needed and open the key. Raises NoAim."""
     with runtime.database.read() as session:
         environment, account, connection = _rows(session, aimed.environment_id)
-        provider = runtime.providers.get(connection.provider)
-        if not isinstance(provider, Receives):
-            raise NoAim(f"this instance sends nothing to {connection.provider}", for_good=False)
-        kind = _kind(provider, aimed.kind)
+        provider, kind = _receiver(runtime, connection, aimed.kind)
         credential_kind = CredentialKind(kind.credential_kind)
         own = environment.id if credential_kind is CredentialKind.INGEST_KEY else None
         credential = credentials.find(
@@ -85,18 +85,10 @@ def take_aim(runtime: Runtime, aimed: Aimed) -> Aim:
             secrets = credentials.open_parts(runtime.vault, credential)
         except VaultError as error:
             raise NoAim(f"the key cannot be opened: {error}", for_good=False) from None
-    target = Target(
-        kind=aimed.kind,
-        account_key=account.account_key,
-        environment_key=environment.vendor_key,
-        settings=aimed.settings,
-        details=connection.details,
-        secrets=secrets,
-    )
     return Aim(
         provider=provider,
         kind=kind,
-        target=target,
+        target=_target(aimed, environment, account, connection, secrets),
         environment_id=environment.id,
         connection_id=connection.id,
         credential_id=credential.id,
@@ -107,6 +99,39 @@ def take_aim(runtime: Runtime, aimed: Aimed) -> Aim:
     )
 
 
+def sketch(runtime: Runtime, aimed: Aimed) -> tuple[Receives, DestinationKind, Target, UUID]:
+    """The same without a key, `***` in its place, and whose events would go there. Raises NoAim, NotFound."""
+    with runtime.database.read() as session:
+        environment, account, connection = _rows(session, aimed.environment_id)
+    provider, kind = _receiver(runtime, connection, aimed.kind)
+    target = _target(aimed, environment, account, connection, defaultdict(lambda: Secret("***")))
+    return provider, kind, target, connection.user_id
+
+
+def _receiver(runtime: Runtime, connection: Connection, kind: str) -> tuple[Receives, DestinationKind]:
+    provider = runtime.providers.get(connection.provider)
+    if not isinstance(provider, Receives):
+        raise NoAim(f"this instance sends nothing to {connection.provider}", for_good=False)
+    return provider, _kind(provider, kind)
+
+
+def _target(
+    aimed: Aimed,
+    environment: Environment,
+    account: Account,
+    connection: Connection,
+    secrets: Mapping[str, Secret],
+) -> Target:
+    return Target(
+        kind=aimed.kind,
+        account_key=account.account_key,
+        environment_key=environment.vendor_key,
+        settings=aimed.settings,
+        details=connection.details,
+        secrets=secrets,
+    )
+
+
 def _rows(session: Session, environment_id: UUID) -> tuple[Environment, Account, Connection]:
     query = (
         select(Environment, Account, Connection)
@@ -114,7 +139,10 @@ def _rows(session: Session, environment_id: UUID) -> tuple[Environment, Account,
         .join(Connection, Connection.id == Account.connection_id)
         .where(Environment.id == environment_id)
     )
-    environment, account, connection = session.execute(query).one()
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound("There is no such environment.")
+    environment, account, connection = found
     return environment, account, connection
 
 

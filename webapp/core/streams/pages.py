@@ -115,7 +115,7 @@ def read_page(
             last = seq - 1
             break
         chosen.append(seq)
-    events = _bodies(session, stream_id, chosen)
+    events = events_of(session, stream_id, chosen)
     return Page(last_seq=last, head_seq=head, wanted=events, stored=events, age=age)
 
 
@@ -137,7 +137,8 @@ def _refuse_gap(cursor_seq: int, head_seq: int, seqs: Sequence[int], rows: int) 
         raise Gap(message)
 
 
-def _bodies(session: Session, stream_id: UUID, seqs: Sequence[int]) -> Sequence[OutgoingEvent]:
+def events_of(session: Session, stream_id: UUID, seqs: Sequence[int]) -> Sequence[OutgoingEvent]:
+    """The events of these seqs, which rise, with their bodies."""
     if not seqs:
         return ()
     query = (
