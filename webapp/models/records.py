@@ -64,6 +64,7 @@ class Breaker(Base):
     __tablename__ = "breakers"
 
     #: `client`: a Client whose secret is refused, or whose vendor asks us to slow down
+    #: `host`: a vendor's host, with its port, that does not answer
     scope: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     #: no call before this moment but one probe
@@ -72,6 +73,8 @@ class Breaker(Base):
     #: the vendor's words, capped
     incident: Mapped[str | None]
     since: Mapped[datetime] = mapped_column(default=clock.now)
+    #: the only one that failed so far; null: several, or it is not kept
+    charged_by: Mapped[UUID | None]
 
 
 class Process(Base):

@@ -5,7 +5,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.lib import clock
@@ -81,6 +90,13 @@ class Destination(Base):
             sqlite_where=text("due_at IS NOT NULL"),
         ),
         Index("ix_destinations_stream_id", "stream_id"),
+        Index(
+            "ix_destinations_awaits_host",
+            "host",
+            "failures",
+            postgresql_where=text("awaits_host"),
+            sqlite_where=text("awaits_host"),
+        ),
         UniqueConstraint("environment_id", "kind"),
         {"postgresql_with": {"fillfactor": 50}},
     )
@@ -100,6 +116,12 @@ class Destination(Base):
     due_at: Mapped[datetime | None]
     lease_token: Mapped[UUID | None]
     lease_owner: Mapped[str | None]
+    #: where its last request went, with the port; null: it has made none yet
+    host: Mapped[str | None]
+    #: `due_at` is a wait for that host alone: it ends when the host answers anybody
+    awaits_host: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: its last answer took long: it has its turns among others like it
+    slow: Mapped[bool] = mapped_column(default=False, server_default=false())
     #: a request may be under way or its answer lost: the next one may repeat events
     unsure: Mapped[bool] = mapped_column(default=False)
     cursor_seq: Mapped[int] = mapped_column(BigInteger)
