@@ -13,7 +13,8 @@ from sqlalchemy import func, select, update
 
 from tests.runtimes import running
 from tests.services import postgres
-from webapp.core import audit, credentials, delivery, destinations, events
+from webapp.core import audit, breakers, credentials, delivery, destinations, events
+from webapp.core.delivery import hosts
 from webapp.core.runtime import Bell, Runtime
 from webapp.errors import VendorUnavailable
 from webapp.lib.database import db_time
@@ -23,6 +24,7 @@ from webapp.models import (
     Account,
     Attempt,
     Base,
+    Breaker,
     Connection,
     ConnectionState,
     Credential,
@@ -200,9 +202,11 @@ class Yard:
         return requests
 
     def hasten(self) -> None:
-        """Let the time pass that destinations wait for; a lease stays a lease."""
+        """Let the time pass that destinations and hosts wait for; a lease stays a lease."""
         waits = (Destination.due_at.is_not(None), Destination.lease_token.is_(None))
         self.change(update(Destination).where(*waits).values(due_at=db_time()))
+        self.change(update(Breaker).where(breakers.is_tripped()).values(open_until=db_time()))
+        hosts.look_again(self.runtime)
 
     def change(self, statement: Any) -> None:
         with self.runtime.database.write() as session:

@@ -9,8 +9,6 @@ from workers.app import app
 
 #: Drains at a time in one process: fewer than its threads, so that other work is never shut out.
 PLACES = 4
-#: … and of those at most half at one vendor: a dead one must not keep the others waiting.
-AT_A_VENDOR = PLACES // 2
 #: How long one drain goes on, in seconds; after it, others of the queue have their turn.
 TURN_SECONDS = 1.0
 
@@ -27,8 +25,8 @@ def drain() -> None:
     runtime = parts.runtime()
     try:
         _missed.clear()
-        delivery.drain(runtime, seconds=TURN_SECONDS, most_at_a_vendor=AT_A_VENDOR)
+        delivery.drain(runtime, seconds=TURN_SECONDS, places=PLACES)
     finally:
         _places.release()
-    if _missed.is_set() or delivery.work_left(runtime, most_at_a_vendor=AT_A_VENDOR):
+    if _missed.is_set() or delivery.work_left(runtime, places=PLACES):
         runtime.wake(Bell.DELIVERY)

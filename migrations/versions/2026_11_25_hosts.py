@@ -3,13 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "hosts"
-down_revision: str | None = "0001"
+revision: str = "0006_hosts"
+down_revision: str | None = "0005_witness"
 
 
 def upgrade() -> None:
     """Add what is known of a destination's host, and whom a breaker was charged by."""
-    op.add_column("destinations", sa.Column("host", sa.String))
+    op.add_column("destinations", sa.Column("host", sa.Text))
     op.add_column(
         "destinations", sa.Column("awaits_host", sa.Boolean, nullable=False, server_default=sa.false())
     )

@@ -67,6 +67,16 @@ def stop(session: Session, scope: str, key: str, *, seconds: float) -> None:
     )
 
 
+def ease(session: Session, scope: str, key: str) -> None:
+    """Calls go out again; what it was charged with is not forgotten yet."""
+    session.execute(
+        update(Breaker)
+        .where(_is(scope, key))
+        .values(open_until=Breaker.since)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def close(session: Session, scope: str, key: str) -> bool:
     """Forget every failure: calls go out again. Whether there was any."""
     closed = session.execute(

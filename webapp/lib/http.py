@@ -8,6 +8,7 @@ another host.
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import httpcore2
 import httpx2
@@ -96,6 +97,11 @@ class Http:
         if headers.get("content-encoding", "identity") != "identity":
             raise VendorUnavailable("the answer is compressed though we asked for none", status=answer.status)
         return Response(status=answer.status, headers=headers, body=body)
+
+
+def host_of(request: Request) -> str:
+    """Where a request goes: the host, with its port when it is not the scheme's own."""
+    return urlsplit(request.url).netloc.rpartition("@")[2].lower()
 
 
 class _TooLarge(Exception):

@@ -39,11 +39,11 @@ def test_half_of_the_turns_stay_free_for_other_vendors(yard: Yard, monkeypatch: 
     stuck = Stuck()
     monkeypatch.setattr(draining, "take_turn", stuck.take_turn)
     with ThreadPoolExecutor(4) as workers:
-        drains = [workers.submit(delivery.drain, yard.runtime, most_at_a_vendor=2) for _ in range(4)]
+        drains = [workers.submit(delivery.drain, yard.runtime, places=4) for _ in range(4)]
         for _ in range(3):
             assert stuck.began.acquire(timeout=30)
         assert sorted(stuck.kinds) == ["baselime.events", "baselime.events", "librato.annotations"]
-        assert not delivery.work_left(yard.runtime, most_at_a_vendor=2)
+        assert not delivery.work_left(yard.runtime, places=4)
         assert delivery.work_left(yard.runtime)
         stuck.go.set()
         assert [drain.result() for drain in drains] == [0, 0, 0, 0]

@@ -1,77 +1,102 @@
 """Draining: one due destination after another, the longest due first, so that all have their turns.
 
 A dead or slow vendor keeps a turn busy until the call's deadline. So that it cannot keep all of a process
-busy, a vendor has only so many turns there at a time; the rest is for the others.
+busy, a vendor's host has at most half of its places at a time, and all destinations whose answers take long
+share a quarter; the rest is for the others. A host that does not answer at all is passed over (see hosts).
 """
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select
+from sqlalchemy.orm import Session
 
+from webapp.core.delivery import hosts
 from webapp.core.delivery.turns import take_turn
 from webapp.core.runtime import Runtime
-from webapp.core.streams.leases import Lease, due_and_not_at, lease_next
+from webapp.core.streams.leases import Lease, is_due, lease_next, lease_probe
+from webapp.models import Destination
 
 _guard = threading.Lock()
-#: Turns under way, by process and vendor.
+#: Turns under way, by process and lane: a host, a vendor whose host is not known yet, or all that are slow.
 _under_way: Counter[tuple[UUID, str]] = Counter()
+_SLOW = "slow"
 
 
-def drain(runtime: Runtime, *, seconds: float = 1.0, most_at_a_vendor: int | None = None) -> int:
+def drain(runtime: Runtime, *, seconds: float = 1.0, places: int | None = None) -> int:
     """Deliver what is due for about `seconds`; how many requests were made. Several may run at once.
 
-    `most_at_a_vendor` turns of this process go to one vendor at a time. The last turn may go over by one call
-    to a vendor. A turn that loses its lease ends without a trace.
+    `places` is how many drains this process runs at a time; None: there is no other. The last turn may go
+    over by one call to a vendor. A turn that loses its lease ends without a trace.
     """
     end = time.monotonic() + seconds
     requests = 0
     while time.monotonic() < end:
-        lease = _take(runtime, most_at_a_vendor)
+        lease = _take(runtime, places)
         if lease is None:
             break
+        lanes = _lanes(lease)
         try:
             requests += take_turn(runtime, lease)
         finally:
-            _leave(runtime, lease)
+            _leave(runtime, lanes)
     return requests
 
 
-def work_left(runtime: Runtime, *, most_at_a_vendor: int | None = None) -> bool:
-    """Whether a destination is due at this moment, at a vendor that may have another turn."""
+def work_left(runtime: Runtime, *, places: int | None = None) -> bool:
+    """Whether a destination is due at this moment that may have a turn, or a host is to be probed."""
+    standing = hosts.standing(runtime)
+    if standing.to_probe:
+        return True
     with _guard:
-        busy = _busy(runtime, most_at_a_vendor)
+        among = _among(runtime, places, standing.down)
     with runtime.database.read() as session:
-        return session.execute(select(exists().where(due_and_not_at(busy)))).scalar_one()
+        return session.execute(select(exists().where(is_due(), *among))).scalar_one()
 
 
-def _take(runtime: Runtime, most: int | None) -> Lease | None:
+def _take(runtime: Runtime, places: int | None) -> Lease | None:
+    standing, owner = hosts.standing(runtime), str(runtime.process_id)
     # Under the guard as a whole: two at once would both find room for one more.
     with _guard:
+        among = _among(runtime, places, standing.down)
         with runtime.database.write() as session:
-            lease = lease_next(session, str(runtime.process_id), not_at=_busy(runtime, most))
+            lease = _probe(session, owner, standing.to_probe) or lease_next(session, owner, *among)
         if lease is not None:
-            _under_way[runtime.process_id, _vendor(lease)] += 1
-        return lease
+            _under_way.update((runtime.process_id, lane) for lane in _lanes(lease))
+    if standing.to_probe:
+        hosts.look_again(runtime)
+    return lease
 
 
-def _leave(runtime: Runtime, lease: Lease) -> None:
+def _probe(session: Session, owner: str, to_probe: frozenset[str]) -> Lease | None:
+    for host in to_probe:
+        if hosts.may_probe(session, host):
+            return lease_probe(session, owner, host)
+    return None
+
+
+def _leave(runtime: Runtime, lanes: list[str]) -> None:
     with _guard:
-        _under_way[runtime.process_id, _vendor(lease)] -= 1
+        _under_way.subtract((runtime.process_id, lane) for lane in lanes)
 
 
-def _busy(runtime: Runtime, most: int | None) -> Collection[str]:
-    if most is None:
-        return ()
-    return [
-        vendor
-        for (process_id, vendor), turns in _under_way.items()
-        if process_id == runtime.process_id and turns >= most
-    ]
+def _among(runtime: Runtime, places: int | None, down: frozenset[str]) -> list[ColumnElement[bool]]:
+    """Which destinations may have a turn now: all that fulfil these."""
+    chosen = [hosts.may_be_called(down)] if down else []
+    if places is None:
+        return chosen
+    turns = {lane: number for (process, lane), number in _under_way.items() if process == runtime.process_id}
+    full = [lane for lane, number in turns.items() if lane != _SLOW and number >= places // 2]
+    if full:
+        unknown = or_(*(Destination.kind.startswith(f"{one}.", autoescape=True) for one in full))
+        chosen.append(or_(Destination.host.not_in(full), and_(Destination.host.is_(None), not_(unknown))))
+    if turns.get(_SLOW, 0) >= max(1, places // 4):
+        chosen.append(not_(Destination.slow))
+    return chosen
 
 
-def _vendor(lease: Lease) -> str:
-    return lease.kind.partition(".")[0]
+def _lanes(lease: Lease) -> list[str]:
+    lane = lease.host or lease.kind.partition(".")[0]
+    return [lane, _SLOW] if lease.slow else [lane]

@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from webapp.core import connections
-from webapp.core.delivery import telling
+from webapp.core.delivery import hosts, telling
 from webapp.core.delivery.aiming import Aim
-from webapp.core.delivery.policy import wait_seconds
+from webapp.core.delivery.policy import LONGEST_FAILURE_SECONDS, wait_seconds
 from webapp.core.delivery.sending import Answer, look, send
 from webapp.core.delivery.tally import Tally
 from webapp.core.runtime import Runtime
@@ -26,7 +26,8 @@ A = TypeVar("A")
 TURN_SECONDS, TURN_BATCHES = 1.0, 5
 #: Failures in a row that make a connection look degraded: fewer are the weather.
 _TROUBLED_FAILURES = 5
-_LONGEST_FAILURE_SECONDS = 72 * 3600.0
+#: A destination whose answers take longer has its turns among others like it.
+_SLOW_MILLISECONDS = 2_000
 _SETTLE_TRIES = 5
 
 
@@ -40,6 +41,8 @@ class Holder:
         self.tally = Tally(lease.cursor_seq)
         self.kept = True
         self.requests = 0
+        #: what its requests showed of the destination
+        self._found: dict[str, Any] = {}
         #: the next events may have been taken by a request whose answer was lost
         self._unsure = lease.unsure
         self.begin()
@@ -71,7 +74,18 @@ class Holder:
             self._unsure = False
             answer = self._call(send, events)
         self.requests += answer.asked
+        self._learn(answer)
         return answer
+
+    def _learn(self, answer: Answer) -> None:
+        """Where its host is, whether it answers, and whether that takes long."""
+        if answer.host is None:
+            return
+        slow = answer.milliseconds > _SLOW_MILLISECONDS if answer.alive else self.lease.slow
+        if (answer.host, slow) != (self.lease.host, self.lease.slow):
+            self._found = {"host": answer.host, "slow": slow}
+        if answer.alive:
+            hosts.answered(self.runtime, answer.host)
 
     def _call(
         self, how: Callable[[Http, Aim, Sequence[OutgoingEvent]], A], events: Sequence[OutgoingEvent]
@@ -98,7 +112,8 @@ class Holder:
         """Settle the tally. `also` runs in the same transaction; `counts`: it is a batch of this turn."""
         # Doubt outlasts what was found until something is not; at the stream's head nothing is left of it.
         doubt = {"unsure": True} if self._unsure and next_ is not Next.REST else {}
-        changed = {**doubt, **(changes or {})}
+        changed = {**doubt, **self._found, **(changes or {})}
+        self._found = {}
         settlement = self.tally.settlement(next_, changed, self.aim.witness, wait, hold)
         self.tally = Tally(self.tally.to_seq)
         troubled = self.lease.reason is not None or self.aim.troubled
@@ -133,25 +148,33 @@ class Holder:
         since, failures = (
             (None, 1) if self.tally.delivered else (self.lease.failing_since, self.lease.failures + 1)
         )
-        if since and (self.lease.taken_at - since).total_seconds() >= _LONGEST_FAILURE_SECONDS:
-            self.stop(Hold.FAILING, f"Nothing was taken for 72 hours: {words}")
+        if since and (self.lease.taken_at - since).total_seconds() >= LONGEST_FAILURE_SECONDS:
+            self.give_up(words)
             return
         changes = {
             "failures": failures,
             "failing_since": since or db_time(),
             "reason": words,
             "batch_limit": batch_limit,
+            # A wish of the vendor's to wait is obeyed, whoever else is answered meanwhile.
+            "awaits_host": answer.silent and answer.reading.retry_after is None,
             **({"unsure": True} if answer.lost else {}),
         }
         troubled = suspect or failures >= _TROUBLED_FAILURES
-        self.settle(
-            Next.WAIT,
-            changes,
-            wait=wait_seconds(answer.reading, failures),
-            also=lambda session: (
-                telling.troubled(session, self.lease, words, of_vendor=not suspect) if troubled else None
-            ),
-        )
+
+        def also(session: Session) -> None:
+            if troubled:
+                telling.troubled(session, self.lease, words, of_vendor=not suspect)
+            if answer.silent and answer.host is not None:
+                hosts.failed(session, answer.host, self.lease.destination_id, words)
+
+        self.settle(Next.WAIT, changes, wait=wait_seconds(answer.reading, failures), also=also)
+        if answer.silent:
+            hosts.look_again(self.runtime)
+
+    def give_up(self, words: str) -> None:
+        """Stand still: nothing was taken for three days, by the vendor's last `words`."""
+        self.stop(Hold.FAILING, f"Nothing was taken for 72 hours: {words}")
 
     def stop(self, hold: Hold, reason: str) -> None:
         """Settle, and stand still until somebody mends it; its owner is told."""

@@ -18,6 +18,8 @@ from webapp.providers.base import Reading, Setback
 _BASE_SECONDS, _CAP_SECONDS = 1.0, 900.0
 #: A destination that refuses everything is not going to change its mind within seconds.
 _REFUSED_BASE_SECONDS = 60.0
+#: Without a success for so long, a destination stands still.
+LONGEST_FAILURE_SECONDS = 72 * 3600.0
 #: After so many failures in a row the vendor is asked for less at a time, down to one event.
 _SHRINK_AFTER = 3
 _REFUSALS = (Setback.REFUSED, Setback.TOO_LARGE)

@@ -9,7 +9,7 @@ from webapp.core.delivery.aiming import Aim
 from webapp.core.streams.attempts import Run
 from webapp.errors import VendorRateLimited, VendorUnavailable
 from webapp.lib import clock
-from webapp.lib.http import Http, Response
+from webapp.lib.http import Http, Response, host_of
 from webapp.models import AttemptOutcome
 from webapp.providers.base import OutgoingEvent, Reading, Rechecks, Setback
 
@@ -23,6 +23,8 @@ class Answer:
     #: those that it carried
     events: Sequence[OutgoingEvent]
     reading: Reading
+    #: where it went, with the port; None: nothing was asked
+    host: str | None = None
     #: None: no answer could be read
     status: int | None = None
     #: there was something to ask: else the encoder found nothing in these events for the destination
@@ -38,6 +40,16 @@ class Answer:
     def reached(self) -> bool:
         """Whether the vendor may have looked at the events: a refused connection says nothing of them."""
         return self.lost or self.status is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the host answered as one that works: whatever it refused, it looked at it."""
+        return self.status is not None and self.status < 500
+
+    @property
+    def silent(self) -> bool:
+        """Whether it met with the network's failure, with silence, or with a 5xx."""
+        return self.host is not None and not self.alive and self.reading.setback is Setback.TRANSIENT
 
     def run(self, outcome: AttemptOutcome) -> Run:
         """The request as an Attempt."""
@@ -77,6 +89,7 @@ def send(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer:
     return Answer(
         events=carried,
         reading=reading,
+        host=host_of(encoded.request),
         status=status,
         lost=lost,
         started_at=started_at,
@@ -109,6 +122,7 @@ def look(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer | None
     return Answer(
         events=events[: taken or 1],
         reading=reading,
+        host=host_of(question),
         status=status,
         found=taken is not None,
         started_at=started_at,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from webapp.core import environments
-from webapp.core.delivery import telling, witnesses
+from webapp.core.delivery import hosts, telling, witnesses
 from webapp.core.delivery.aiming import NoAim, take_aim
 from webapp.core.delivery.holding import Holder
 from webapp.core.delivery.policy import Step, Verdict, judge
@@ -60,6 +60,9 @@ class Turn:
 
     def run(self) -> None:
         """Replay what is queued, then read the stream on until the turn is over or nothing waits."""
+        if hosts.is_forsaken(self._holder.runtime, self._holder.lease):
+            self._holder.give_up(self._holder.lease.reason or "its host does not answer")
+            return
         if self._holder.lease.queued:
             replay(self._holder, self._shape, self._find_key)
             self._holder.begin()

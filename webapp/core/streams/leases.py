@@ -7,14 +7,13 @@ whatever it settles is discarded.
 """
 
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, and_, case, not_, null, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, and_, case, null, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.core.streams import attempts
 from webapp.errors import Fenced
@@ -27,7 +26,7 @@ _FRESH_SECONDS = 1.0
 #: what a settle may change in a Lease
 _FOLLOWED = (
     *("cursor_seq", "queued", "failures", "failing_since", "batch_limit"),
-    *("witness", "last_delivered_at", "reason"),
+    *("witness", "last_delivered_at", "reason", "host", "slow"),
 )
 
 
@@ -52,6 +51,8 @@ class Lease:
     witness: str | None
     last_delivered_at: datetime | None
     reason: str | None
+    host: str | None
+    slow: bool
     #: what is next may have been taken already
     unsure: bool
     #: the database's clock when it was leased, and this process's
@@ -71,24 +72,35 @@ class Lease:
         return time.monotonic() - self.renewed < _FRESH_SECONDS
 
 
-def due_and_not_at(vendors: Collection[str]) -> ColumnElement[bool]:
-    """Which destinations are due now, but those at these vendors."""
+def is_due() -> ColumnElement[bool]:
+    """Which destinations are due now."""
     # A scalar subquery: a clock that moves inside the statement would keep the index on due_at from being
     # used.
-    due = Destination.due_at <= select(db_time()).scalar_subquery()
-    return and_(due, *(not_(Destination.kind.startswith(f"{one}.", autoescape=True)) for one in vendors))
+    return Destination.due_at <= select(db_time()).scalar_subquery()
 
 
-def lease_next(session: Session, owner: str, *, not_at: Collection[str] = ()) -> Lease | None:
+def lease_next(session: Session, owner: str, *among: ColumnElement[bool]) -> Lease | None:
     """Lease the destination that is due longest; None when none is. What others hold is skipped.
 
-    Those at the vendors `not_at` wait. One that is due and still has a holder was left behind: taking it over
-    leaves an Attempt of its own.
+    Those that do not fulfil all of `among` wait. One that is due and still has a holder was left behind:
+    taking it over leaves an Attempt of its own.
     """
+    return _lease_first(session, owner, and_(is_due(), *among), Destination.due_at)
+
+
+def lease_probe(session: Session, owner: str, host: str) -> Lease | None:
+    """Lease, due or not, the destination that waits for `host` and has failed there least."""
+    waits = and_(Destination.host == host, Destination.awaits_host, Destination.due_at.is_not(None))
+    return _lease_first(session, owner, waits, Destination.failures)
+
+
+def _lease_first(
+    session: Session, owner: str, among: ColumnElement[bool], order: InstrumentedAttribute[Any]
+) -> Lease | None:
     chosen = (
         select(Destination.id, Destination.lease_token)
-        .where(due_and_not_at(not_at))
-        .order_by(Destination.due_at)
+        .where(among)
+        .order_by(order)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -99,7 +111,7 @@ def lease_next(session: Session, owner: str, *, not_at: Collection[str] = ()) ->
     taken = (
         update(Destination)
         .where(Destination.id == found.id)
-        .values(due_at=db_time(LEASE_SECONDS), lease_token=lease_token, lease_owner=owner)
+        .values(due_at=db_time(LEASE_SECONDS), lease_token=lease_token, lease_owner=owner, awaits_host=False)
         .returning(Destination.__table__, db_time().label("taken_at"))
     )
     if stolen:
@@ -156,6 +168,8 @@ def _lease(row: Row[Any], start: float) -> Lease:
         witness=row.witness,
         last_delivered_at=row.last_delivered_at,
         reason=row.reason,
+        host=row.host,
+        slow=row.slow,
         unsure=row.unsure,
         taken_at=row.taken_at,
         renewed=start,
