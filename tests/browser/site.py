@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from webapp.app import create_app
-from webapp.core import environments, passwords, refresh, sessions
+from webapp.core import environments, notices, passwords, refresh, sessions
 from webapp.core.credentials import make_vault_key
 from webapp.core.delivery import drain
 from webapp.core.runtime import Bell, Runtime
@@ -156,6 +156,7 @@ def _working(runtime: Runtime, bell: threading.Event) -> Iterator[None]:
             environments.sweep(runtime)
             refresh.sweep(runtime, limit=10)
             drain(runtime, seconds=0.2)
+            notices.sweep(runtime)
 
     thread = threading.Thread(target=work)
     thread.start()
