@@ -32,6 +32,11 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def sqlite_text(moment: datetime) -> str:
+    """What `UTCDateTime` writes on SQLite, for statements that bind text themselves."""
+    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+
+
 def rfc3339(moment: datetime) -> str:
     """`2026-01-31T12:00:00.123Z`, the form of RFC 3339 with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

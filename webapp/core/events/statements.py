@@ -4,14 +4,15 @@ PostgreSQL takes whole columns as arrays, so that a statement is planned once wh
 this process and takes row by row.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select, text, tuple_
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from webapp.models import Event
+from webapp.lib.times import sqlite_text
 
 _TYPES = {
     "stream_id": "uuid",
@@ -35,10 +36,9 @@ _KNOWN_IN_ARRAYS = text(
     " unnest(CAST(:stream_id AS uuid[]), CAST(:key_hash AS bytea[])) AS wanted (stream_id, key_hash)"
     " USING (stream_id, key_hash)"
 )
-_KNOWN_IN_ROWS = select(Event.stream_id, Event.key_hash, Event.seq, Event.digest).where(
-    tuple_(Event.stream_id, Event.key_hash).in_(bindparam("keys", expanding=True))
-)
-_INSERT_ROWS = insert(Event)
+_KNOWN_IN_STREAM = "SELECT key_hash, seq, digest FROM events WHERE stream_id = ? AND key_hash IN"
+_MARKS = ", ".join("?" * len(_TYPES))
+_INSERT_ROW = f"INSERT INTO events ({', '.join(_TYPES)}) VALUES ({_MARKS})"  # noqa: S608 - names of our own
 
 
 def find_known(
@@ -49,18 +49,36 @@ def find_known(
     if _has_arrays(connection):
         columns = {"stream_id": [stream for stream, _ in keys], "key_hash": [key for _, key in keys]}
         found = connection.execute(_KNOWN_IN_ARRAYS, columns)
-    else:
-        found = connection.execute(_KNOWN_IN_ROWS, {"keys": keys})
-    return {(stream, key): (seq, digest) for stream, key, seq, digest in found}
+        return {(stream, key): (seq, digest) for stream, key, seq, digest in found}
+    of_stream: dict[UUID, list[bytes]] = defaultdict(list)
+    for stream, key in keys:
+        of_stream[stream].append(key)
+    return {
+        (stream, key): (seq, digest)
+        for stream, wanted in of_stream.items()
+        for key, seq, digest in _find_in_rows(connection, stream, wanted)
+    }
 
 
 def insert_events(session: Session, events: Sequence[dict[str, Any]]) -> None:
-    """Insert events; each has a value for every column."""
+    """Insert events; each has a value for every column, in the order of the table's."""
     connection = session.connection()
     if _has_arrays(connection):
         connection.execute(_INSERT_ARRAYS, {name: [event[name] for event in events] for name in _TYPES})
     else:
-        connection.execute(_INSERT_ROWS, events)
+        connection.exec_driver_sql(_INSERT_ROW, [_as_row(event) for event in events])
+
+
+def _find_in_rows(connection: Connection, stream: UUID, keys: Sequence[bytes]) -> Iterable[Any]:
+    # A stream at a time: for pairs SQLite would read the whole table and no index.
+    query = _KNOWN_IN_STREAM + f" ({', '.join('?' * len(keys))})"
+    return connection.exec_driver_sql(query, (stream.hex, *keys))
+
+
+def _as_row(event: dict[str, Any]) -> tuple[Any, ...]:
+    """An event's values as the columns' types would write them, without asking them for each."""
+    times = {name: sqlite_text(event[name]) for name in ("time", "accepted_at")}
+    return tuple((event | times | {"stream_id": event["stream_id"].hex}).values())
 
 
 def _has_arrays(connection: Connection) -> bool:

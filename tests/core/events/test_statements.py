@@ -1,0 +1,31 @@
+"""What accepting asks a database is answered by an index, however much waits."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from tests.forwarding import Yard
+from webapp.core import events
+from webapp.core.events import EventForm
+
+
+def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
+    yard.user()
+    asked: list[tuple[str, Any]] = []
+    engine = yard.runtime.database.engine
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, text, given, *_: asked.append((text, given)))
+    items = [{"user": "ada", "id": str(at), "type": "t", "state": "stop"} for at in range(3)]
+    events.accept(yard.runtime, json.dumps(items).encode(), form=EventForm.NATIVE, only_user=None)
+    reads = [one for one in asked if "FROM events" in one[0]]
+    assert len(reads) == 2
+    with engine.connect() as connection:
+        plans = [explain(connection, text, given) for text, given in reads]
+    assert not [plan for plan in plans if "SCAN" in plan or "Seq Scan" in plan]
+
+
+def explain(connection: Connection, query: str, given: Any) -> str:
+    if connection.dialect.name == "sqlite":
+        return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given).all())
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # it reads small tables as a whole
+    return str(connection.exec_driver_sql(f"EXPLAIN {query}", given).all())
