@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from webapp.errors import SettingsError
+from webapp.oauth2_vendors import OAuth2Vendor, VendorName, check_address, read_vendors
 
 PREFIX = "HITCHPOST_"
 
@@ -68,6 +69,8 @@ class Settings(BaseModel):
     #: a base address that overrides https://<host of the token>; for the sandbox and compatible services
     last9_url: str = ""
     librato_url: str = "https://metrics-api.librato.com"
+    #: vendors that follow the OAuth 2 standards, by the name they get here
+    oauth2: Mapping[VendorName, OAuth2Vendor] = Field(default_factory=dict)
     #: outgoing calls may reach loopback and private addresses
     allow_private_vendors: bool = False
 
@@ -95,6 +98,11 @@ class Settings(BaseModel):
     def _split(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
+    @field_validator("oauth2", mode="before")
+    @classmethod
+    def _vendors(cls, value: object) -> object:
+        return read_vendors(value) if isinstance(value, str) else value
+
     @field_validator("last9_scopes")
     @classmethod
     def _scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -114,12 +122,8 @@ class Settings(BaseModel):
     )
     @classmethod
     def _address(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            message = "is not an http(s) address without a query"
-            raise ValueError(message)
+        if value:
+            check_address(value)
         return value.rstrip("/")
 
     @field_validator("webhook_url")
@@ -154,12 +158,18 @@ class Settings(BaseModel):
             settings = cls(**values)
         except ValidationError as error:
             faults += [
-                f"{PREFIX}{str(item['loc'][0]).upper()} {item['msg'].removeprefix('Value error, ')}"
+                f"{_named(item['loc'])} {item['msg'].removeprefix('Value error, ')}"
                 for item in error.errors(include_input=False, include_url=False)
             ]
         if faults:
             raise SettingsError(faults)
         return settings
+
+
+def _named(place: tuple[int | str, ...]) -> str:
+    """The setting that a fault is in; of one that holds several, also where in it."""
+    name, *inside = map(str, place)
+    return f"{PREFIX}{name.upper()}" + (f" {'.'.join(inside)}:" if inside else "")
 
 
 def _read(environ: Mapping[str, str], names: frozenset[str]) -> tuple[dict[str, Any], list[str]]:

@@ -17,6 +17,7 @@ from webapp.lib import schema
 from webapp.lib.mail import Server
 from webapp.lib.vault import key_id_of, parse_keys
 from webapp.models import Credential, Install, Revocation
+from webapp.providers.registry import taken_names
 from webapp.settings import PREFIX, Settings
 
 _SECRET_CHARACTERS = 32
@@ -38,9 +39,10 @@ def start(settings: Settings, *, wake: Callable[[Bell], None] = silent) -> Runti
 
 def of_settings(settings: Settings, environ: Mapping[str, str] | None = None) -> list[str]:
     """Every fault of the settings taken together, as lines that name settings and no values."""
-    faults = [*_keys(settings), *_secret_key(settings), *_addresses(settings), *_ways_out(settings)]
+    faults = [*_keys(settings), *_secret_key(settings), *_addresses(settings)]
+    faults += [*_ways_out(settings), *_vendor_names(settings)]
     if settings.is_production:
-        faults += [*_unsafe(settings), *_open_doors(settings)]
+        faults += [*_unsafe(settings), *_unsafe_vendors(settings), *_open_doors(settings)]
         faults += _readable_files(os.environ if environ is None else environ)
     return faults
 
@@ -122,6 +124,21 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         value = getattr(settings, name)
         if isinstance(value, str) and value.startswith("http://"):
             yield f"{PREFIX}{name.upper()} is not https"
+
+
+def _vendor_names(settings: Settings) -> Iterator[str]:
+    for name in sorted(taken_names() & settings.oauth2.keys()):
+        yield f"{PREFIX}OAUTH2 {name}: the name is that of a provider of its own: choose another"
+
+
+def _unsafe_vendors(settings: Settings) -> Iterator[str]:
+    for name, vendor in sorted(settings.oauth2.items()):
+        secrets = (vendor.client_secret, vendor.client_secret_previous)
+        for field, address in (("issuer", vendor.issuer), ("events_url", vendor.events_url)):
+            if address.startswith("http://"):
+                yield f"{PREFIX}OAUTH2 {name}.{field} is not https"
+        if "sandbox" in vendor.client_id or any("sandbox" in one.get_secret_value() for one in secrets):
+            yield f"{PREFIX}OAUTH2 {name}: its client id or secret is a sandbox's own"
 
 
 def _open_doors(settings: Settings) -> Iterator[str]:

@@ -74,6 +74,8 @@ class Install(Base):
     session_id: Mapped[UUID | None] = mapped_column(ForeignKey("sessions.id", ondelete="SET NULL"))
     #: SHA-256 of the candidate cookie of the browser that brought the code without a session
     binding_hash: Mapped[bytes | None]
+    #: SHA-256 of the state that its answer must bring; null where the vendor knows no state
+    state_digest: Mapped[bytes | None]
     #: keyed digest of the code: one code, one Install
     code_hmac: Mapped[bytes | None] = mapped_column(unique=True)
     #: the vault key that digest was made with
@@ -82,7 +84,7 @@ class Install(Base):
     solicited: Mapped[bool] = mapped_column(default=False)
     #: the connection that a reconnect is for
     connection_id: Mapped[UUID | None] = mapped_column(ForeignKey("connections.id", ondelete="SET NULL"))
-    #: the code, then the grant, sealed; null at every end
+    #: sealed: what an intent's answer is held to, then the code, then the grant; null at every end
     sealed: Mapped[bytes | None]
     #: who is exchanging the code, so that a second holder is fenced
     lease: Mapped[UUID | None]

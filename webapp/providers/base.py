@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.secret import Secret
+from webapp.providers.forms import FormField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,48 +49,10 @@ class EnvironmentListing:
     vendor_key: str
     #: the key events are sent with; None where the vendor lists none or where the grant itself is used
     ingest_key: Secret | None
+    #: the Account in a person's words, where its key is none
+    account_label: str = ""
     #: what else was seen, to be remembered in the connection's details; never a secret
     details: Mapping[str, Any] = field(default_factory=dict)
-
-
-class FieldKind(StrEnum):
-    """How a form draws a field."""
-
-    TEXT = "text"
-    EMAIL = "email"
-    URL = "url"
-    #: one line, never echoed back
-    SECRET = "secret"  # noqa: S105 - a kind of field
-    #: many lines
-    LINES = "lines"
-    #: many lines, never echoed back
-    SECRET_TEXT = "secret_text"  # noqa: S105 - a kind of field
-    CHOICE = "choice"
-    FLAG = "flag"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormField:
-    """One field of a form, as data. A secret one is never shown again, not even after an error."""
-
-    name: str
-    label: str
-    kind: FieldKind = FieldKind.TEXT
-    help: str = ""
-    required: bool = True
-    default: str = ""
-    #: for CHOICE: value and label
-    choices: tuple[tuple[str, str], ...] = ()
-    max_length: int = 8192
-    #: the name of a list in the connection's details that is offered; anything else may be typed too
-    offers: str = ""
-    #: a regular expression that the whole value matches, in the dialect that HTML and Python share; "": any
-    pattern: str = ""
-
-    @property
-    def secret(self) -> bool:
-        """Whether its value must never be shown, stored in clear, or logged."""
-        return self.kind in {FieldKind.SECRET, FieldKind.SECRET_TEXT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,10 +159,20 @@ class Reading:
 class Provider(Protocol):
     """A vendor. `name` is its word in code, tables and URLs; `title` is what people read."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    #: a sentence on what is left to do at the vendor after a disconnect; "": nothing
-    farewell: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """Lower case, an identifier."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """As the vendor writes it."""
+        ...
+
+    @property
+    def farewell(self) -> str:
+        """A sentence on what is left to do at the vendor after a disconnect; "": nothing."""
+        ...
 
 
 @runtime_checkable
@@ -226,6 +199,47 @@ class Installs(Protocol):
 
         Raises GrantRefused, ClientRefused, VendorUnavailable, VendorAnswerInvalid.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """Where a person authorizes us, and what the answer will be held to."""
+
+    #: with the state in it: never logged
+    address: str = field(repr=False)
+    #: the vendor announces that its answers name the issuer: one that does not is not its own (RFC 9207)
+    names_issuer: bool
+
+
+@runtime_checkable
+class Authorizes(Protocol):
+    """Connects by an authorization request of ours, whose state, PKCE verifier and issuer tie the code to
+    the session that asked (RFC 9700 §2.1): what comes back without them is nobody's.
+    """
+
+    #: how long a code lives, in seconds
+    code_seconds: ClassVar[float]
+    #: sentences: what it needs, will do, will never do
+    needs: ClassVar[tuple[str, ...]]
+
+    def client_key(self) -> str:
+        """Our registration; stable per client id."""
+        ...
+
+    def issuer(self) -> str:
+        """Who answers, as its answers name it."""
+        ...
+
+    def authorization(self, http: Http, state: Secret, verifier: Secret) -> Authorization:
+        """The request that a browser carries there.
+
+        Raises VendorUnavailable, VendorAnswerInvalid: it cannot be asked, or lacks what this needs.
+        """
+        ...
+
+    def redeem(self, http: Http, code: Secret, verifier: Secret) -> Grant:
+        """Trade a code, with the verifier of its request, for a grant. Raises as `Installs.exchange`."""
         ...
 
 
@@ -345,7 +359,10 @@ class DestinationKind:
 class Receives(Protocol):
     """Takes events. Pure: no call leaves from here."""
 
-    kinds: ClassVar[tuple[DestinationKind, ...]]
+    @property
+    def kinds(self) -> tuple[DestinationKind, ...]:
+        """What it takes, each with its endpoint; none when this instance knows no endpoint of it."""
+        ...
 
     def encode(self, events: Sequence[OutgoingEvent], target: Target) -> Encoded:
         """A request for a non-empty prefix of `events` under the vendor's limits."""

@@ -1,6 +1,6 @@
 """Settings by which any kind of destination chooses: which events it wants, in which form, and how late."""
 
-from webapp.providers.base import FieldKind, FormField
+from webapp.providers.forms import FieldKind, FormField
 
 TYPES = FormField(
     name="types",

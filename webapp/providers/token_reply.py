@@ -17,6 +17,7 @@ from webapp.providers.base import Grant
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _SHORTEST_SECONDS = 1.0
 _LONGEST_SECONDS = 366 * 86400.0
+_UNSAID_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ class Dialect:
     #: so that no clock of theirs or ours matters
     issued_at: str = ""
     expires_at: str = ""
+    #: `expires_in` is only recommended: without it an access token that can be refreshed is taken to live
+    #: an hour, and one that cannot is used until it is refused
+    may_omit_life: bool = False
 
 
 def grant_of(response: Response, dialect: Dialect, *, needs_refresh_token: bool = False) -> Grant:
@@ -49,7 +53,7 @@ def grant_of(response: Response, dialect: Dialect, *, needs_refresh_token: bool 
     return Grant(
         access_token=Secret(access_token),
         refresh_token=Secret(refresh_token) if refresh_token else None,
-        lifetime=_lifetime(fields, dialect, response),
+        lifetime=_lifetime(fields, dialect, response, lasting=not refresh_token),
         scope=_scope(fields),
     )
 
@@ -63,7 +67,9 @@ def _read_token(fields: dict[str, Any], name: str, response: Response, *, needed
     return value
 
 
-def _lifetime(fields: dict[str, Any], dialect: Dialect, response: Response) -> float:
+def _lifetime(fields: dict[str, Any], dialect: Dialect, response: Response, *, lasting: bool) -> float:
+    if dialect.may_omit_life and fields.get(dialect.expires_in) is None:
+        return _LONGEST_SECONDS if lasting else _UNSAID_SECONDS
     if dialect.expires_at:
         seconds = _number(fields, dialect.expires_at, response) - _number(fields, dialect.issued_at, response)
     else:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import Headers, MultiDict
 
+from webapp.core import installs
 from webapp.lib.secret import Secret
 
-_CODE = re.compile(r"[A-Za-z0-9._~-]{8,512}", re.ASCII)
 _AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 
 
@@ -35,7 +35,7 @@ def opened_as_a_page(method: str, headers: Headers) -> bool:
     )
 
 
-def read_arrival(args: "MultiDict[str, str]") -> Arrival:
+def read_arrival(args: "MultiDict[str, str]", shape: re.Pattern[str] = installs.CODE) -> Arrival:
     """The one code of the address. Two codes, or one of another shape, are none."""
     codes = args.getlist("code")
     if "error" in args:
@@ -44,6 +44,18 @@ def read_arrival(args: "MultiDict[str, str]") -> Arrival:
         return Arrival(fault="it holds no code")
     if len(codes) > 1:
         return Arrival(fault="it holds more than one code")
-    if not _CODE.fullmatch(codes[0]):
+    if not shape.fullmatch(codes[0]):
         return Arrival(fault="its code has a shape that the vendor does not make")
     return Arrival(code=Secret(codes[0]))
+
+
+def read_answer(args: "MultiDict[str, str]") -> installs.Answer:
+    """What stands beside the code: a state and an issuer, each only if it is there exactly once."""
+    state = _once(args, "state")
+    return installs.Answer(state=Secret(state) if state else None, issuer=_once(args, "iss"))
+
+
+def _once(args: "MultiDict[str, str]", name: str) -> str | None:
+    """The value; "", which fits nothing, when there are several; None when there is none."""
+    values = args.getlist(name)
+    return None if not values else values[0] if len(values) == 1 else ""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.core import installs
@@ -12,6 +12,7 @@ from webapp.core.queries.kinds import (
     FormProvider,
     Provider,
     connects_by_form,
+    connects_by_request,
     form_of,
     promises_of,
     provider_named,
@@ -20,6 +21,7 @@ from webapp.core.queries.kinds import (
 from webapp.errors import Invalid, VendorError
 from webapp.ui._browsers import candidates_here
 from webapp.ui._forms import Form, with_faults
+from webapp.ui._headers import send_no_referrer
 from webapp.ui._lists import provider_titles
 from webapp.ui._session import connect_page, runtime, viewer
 from webapp.ui._throttle import Rule, count_try
@@ -27,7 +29,7 @@ from webapp.ui._vendors import allow_form_to_vendor
 
 blueprint = Blueprint("connect", __name__, url_prefix="/connect")
 
-#: Each paste is a call to a vendor.
+#: Each paste, and each authorization request, may be a call to a vendor.
 _PASTES = Rule("connect-pastes", "30 per minute")
 
 
@@ -91,26 +93,34 @@ def check(provider: str) -> Response | tuple[str, int]:
 
 @blueprint.post("/<provider>/install")
 @connect_page
-def install(provider: str) -> Response:
+def install(provider: str) -> Response | str:
     """Note that this person wants it, then go to the vendor's own page; or to the form to paste into."""
     return begin_at(provider, None)
 
 
 @blueprint.post("/<provider>/reconnect/<uuid:connection_id>")
 @connect_page
-def reconnect(provider: str, connection_id: UUID) -> Response:
+def reconnect(provider: str, connection_id: UUID) -> Response | str:
     """The same for a connection that is there: it keeps its destinations and its places in the stream."""
     return begin_at(provider, connection_id)
 
 
-def begin_at(provider: str, connection_id: UUID | None) -> Response:
+def begin_at(provider: str, connection_id: UUID | None) -> Response | str:
     """To the vendor's own page, or to its form, as a renewal of that connection if there is one."""
     found = provider_named(runtime(), provider)
     if connects_by_form(found):
         return redirect(url_for("connect.form", provider=provider, connection=connection_id), 303)
-    with runtime().database.write() as session:
-        begun = installs.begin(session, viewer().session_row, found, connection_id=connection_id)
-    return redirect(begun.address, 303)
+    if connects_by_request(found):
+        count_try(_PASTES)
+    try:
+        begun = installs.ask(runtime(), viewer().session_row, found, connection_id=connection_id)
+    except VendorError as error:
+        flash(f"{found.title} could not be asked: {error}. Nothing was begun.", "error")
+        return redirect(url_for("connect.index"), 303)
+    if not begun.leaves_by_page:
+        return redirect(begun.address, 303)
+    send_no_referrer()
+    return render_template("connect/leave.html", vendor=found.title, address=begun.address)
 
 
 def _connection_asked() -> UUID | None:
@@ -130,5 +140,5 @@ def _form_page(provider: FormProvider, filled: Form, trouble: str = "") -> str:
 
 
 def _card(provider: Provider, connected: int) -> Card:
-    by_install = allow_form_to_vendor(provider.name)
+    by_install = allow_form_to_vendor(provider.name) or connects_by_request(provider)
     return Card(provider, by_install, connects_by_form(provider), promises_of(provider), connected)

@@ -18,7 +18,7 @@ from webapp.core.queries.connections import (
     list_connections,
 )
 from webapp.core.queries.health import list_notices
-from webapp.core.queries.kinds import kinds_of, what_we_made
+from webapp.core.queries.kinds import is_pasted, kinds_of, what_we_made
 from webapp.core.queries.timeline import list_timeline
 from webapp.ui._forms import Form
 from webapp.ui._lists import after, chosen, owner_of, provider_titles, words
@@ -82,6 +82,8 @@ def show(connection_id: UUID) -> str:
         curl=_curl(user),
         exporter=_exporter(user) if _takes_otlp(detail) else "",
         by_install=allow_form_to_vendor(detail.row.provider),
+        pasted=is_pasted(runtime(), detail.row.provider),
+        takes_events=bool(kinds_of(runtime(), detail.row.provider)),
     )
 
 

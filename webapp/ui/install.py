@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response
 from webapp.core import installs
 from webapp.core.connect_sessions import origin_of
 from webapp.core.installs import Callback, Ending, Page
-from webapp.core.queries.kinds import provider_named
+from webapp.core.queries.kinds import Provider, kinds_of, provider_named
 from webapp.core.runtime import Bell
 from webapp.errors import Conflict, Forbidden, Invalid, NotFound, VendorError, VendorUnavailable
 from webapp.lib.secret import Secret
-from webapp.ui._arrivals import opened_as_a_page, read_arrival
+from webapp.ui._arrivals import opened_as_a_page, read_answer, read_arrival
 from webapp.ui._browsers import forget_candidate, hand_candidate, this_browser
 from webapp.ui._forms import text
 from webapp.ui._headers import send_no_referrer
@@ -31,28 +31,29 @@ _FROM_EVERYBODY = Rule("install-callback-all", "600 per minute")
 def callback(provider: str) -> Response | tuple[str, int]:
     """Where a vendor sends the browser with a code: take it in, and leave its address at once."""
     send_no_referrer()
-    title = provider_named(runtime(), provider).title
+    found = provider_named(runtime(), provider)
     if request.method == "HEAD":
         return Response(status=204)
     if not opened_as_a_page(request.method, request.headers):
         raise Forbidden("This address only works when a browser opens it as a page.")
-    arrival = read_arrival(request.args)
-    if arrival.declined:
-        return _declined(provider)
-    if arrival.code is None:
+    arrival = read_arrival(request.args, installs.code_shape(found))
+    if arrival.code is None and not arrival.declined:
         return render_template(
-            "install/unusable.html", provider=provider, title=title, fault=arrival.fault
+            "install/unusable.html", provider=provider, title=found.title, fault=arrival.fault
         ), 400
     count_try(_FROM_ONE_ADDRESS)
     count_everybodys_try(_FROM_EVERYBODY)
-    return _receive(provider, arrival.code)
+    try:
+        return _receive(provider, arrival.code) if arrival.code else _declined(found)
+    except installs.Unasked:
+        return _ended(provider, Ending.UNASKED)
 
 
 @blueprint.get("/<provider>/ended/<ending>")
 @public_page
 def ended(provider: str, ending: str) -> str:
     """An ending that belongs to no install of this browser."""
-    if ending not in {Ending.DECLINED, Ending.CODE_SEEN}:
+    if ending not in {Ending.DECLINED, Ending.CODE_SEEN, Ending.UNASKED}:
         raise NotFound
     return _ending_page(provider, Ending(ending), None)
 
@@ -85,7 +86,8 @@ def confirm(install_id: UUID) -> Response:
     except VendorError as error:
         return _back(install_id, f"Nothing was connected: {error}. Try again in a moment.")
     runtime().wake(Bell.DELIVERY)
-    response = redirect(url_for("forward.choose", connection_id=connection.id), 303)
+    next_page = "forward.choose" if kinds_of(runtime(), connection.provider) else "connections.show"
+    response = redirect(url_for(next_page, connection_id=connection.id), 303)
     forget_candidate(response, install_id)
     return response
 
@@ -137,10 +139,11 @@ def _receive(provider: str, code: Secret) -> Response:
             code=code,
             user_session_id=who.session_row.id if who else None,
             referer_origin=origin_of(request.referrer or ""),
+            answer=read_answer(request.args),
         ),
     )
     if received.seen and received.new_binding is None and not _is_mine(received.install_id):
-        return redirect(url_for("install.ended", provider=provider, ending=Ending.CODE_SEEN.value), 303)
+        return _ended(provider, Ending.CODE_SEEN)
     response = redirect(_address(received.install_id), 303)
     if received.new_binding is not None:
         hand_candidate(response, received.install_id, received.new_binding)
@@ -156,14 +159,23 @@ def _is_mine(install_id: UUID) -> bool:
     return True
 
 
-def _declined(provider: str) -> Response:
+def _declined(provider: Provider) -> Response:
     who = current()
     words = request.args.get("error", "")[:200]
     with runtime().database.write() as session:
-        ended = installs.receive_refusal(session, provider, who.session_row if who else None, words)
-    if ended is not None:
-        return redirect(_address(ended), 303)
-    return redirect(url_for("install.ended", provider=provider, ending=Ending.DECLINED.value), 303)
+        ended = installs.receive_refusal(
+            session,
+            provider,
+            who.session_row if who else None,
+            words,
+            vault=runtime().vault,
+            answer=read_answer(request.args),
+        )
+    return redirect(_address(ended), 303) if ended else _ended(provider.name, Ending.DECLINED)
+
+
+def _ended(provider: str, ending: Ending) -> Response:
+    return redirect(url_for("install.ended", provider=provider, ending=ending.value), 303)
 
 
 def _page(page: Page) -> str:

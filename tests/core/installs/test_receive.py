@@ -177,7 +177,9 @@ def test_there_is_one_open_intent_a_session(runtime: Runtime, ada: UserSession) 
 def test_a_refusal_at_the_vendor_ends_the_intent(runtime: Runtime, ada: UserSession) -> None:
     intent = begin(runtime, ada)
     with runtime.database.write() as session:
-        ended = installs.receive_refusal(session, "baselime", ada, "access_denied\x1b[31m")
+        ended = installs.receive_refusal(
+            session, runtime.providers["baselime"], ada, "access_denied\x1b[31m", vault=runtime.vault
+        )
     assert ended == intent
     assert row(runtime, intent).ending == Ending.DECLINED
     assert row(runtime, intent).words == "access_denied[31m"

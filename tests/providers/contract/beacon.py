@@ -15,8 +15,6 @@ from webapp.providers.base import (
     DestinationKind,
     Encoded,
     EnvironmentListing,
-    FieldKind,
-    FormField,
     OutgoingEvent,
     Proposal,
     Reading,
@@ -24,6 +22,7 @@ from webapp.providers.base import (
     StoredCredential,
     Target,
 )
+from webapp.providers.forms import FieldKind, FormField
 from webapp.settings import Settings
 
 #: The one that it accepts.

@@ -16,7 +16,7 @@ from webapp.core.streams import rows as streams
 from webapp.errors import Conflict, NotFound
 from webapp.models import ConnectionState, Destination, Environment, Hold
 from webapp.providers.base import DestinationKind, Receives
-from webapp.providers.registry import KINDS
+from webapp.providers.registry import kind_named
 
 
 def kinds_for(runtime: Runtime, environment: Environment) -> tuple[DestinationKind, ...]:
@@ -103,9 +103,10 @@ def _begin(stream_id: UUID, head: streams.Head, *, backfill: bool) -> Destinatio
 
 
 def _kind(name: str) -> DestinationKind:
-    if name not in KINDS:
+    kind = kind_named(name)
+    if kind is None:
         raise NotFound("There is no such kind of destination.")
-    return KINDS[name]
+    return kind
 
 
 def _told(kind: str, settings: Mapping[str, Any]) -> str:

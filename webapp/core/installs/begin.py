@@ -1,6 +1,6 @@
 """An intent: Connect was pressed here, and for ten minutes a code may come back to this session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,7 +26,10 @@ class Begun:
     """An open intent, and the vendor's page where the person goes now."""
 
     install_id: UUID
-    address: str
+    #: may hold a state: never logged
+    address: str = field(repr=False)
+    #: a page of ours leads there, since nobody can say beforehand which addresses it will redirect to
+    leaves_by_page: bool = False
 
 
 def begin(
@@ -38,18 +41,33 @@ def begin(
     """
     if not isinstance(provider, Installs):
         raise Conflict("this vendor is not connected by an install")
+    install = open_an_intent(
+        session, user_session, provider.name, provider.client().key, connection_id=connection_id
+    )
+    return Begun(install_id=install.id, address=provider.install_url())
+
+
+def open_an_intent(
+    session: Session,
+    user_session: UserSession,
+    provider_name: str,
+    client_key: str,
+    *,
+    connection_id: UUID | None,
+) -> Install:
+    """The intent alone; an older one of this session ends. Raises Conflict and NotFound as `begin`."""
     if session.get(UserSession, user_session.id, with_for_update=True) is None:
         raise NotFound  # locked, so that a double click makes one intent; signed out meanwhile, it is gone
     if connection_id is not None:
-        check_reconnect(session, user_session, provider.name, connection_id)
+        check_reconnect(session, user_session, provider_name, connection_id)
     if (older := _intent(session, user_session.id)) is not None:
         finish(session, older, InstallState.SUPERSEDED, Ending.BEGUN_AGAIN)
         session.flush()
     install = Install(
         id=uuid7(),
         state=InstallState.INTENT,
-        provider=provider.name,
-        client_key=provider.client().key,
+        provider=provider_name,
+        client_key=client_key,
         user_id=user_session.user_id,
         session_id=user_session.id,
         connection_id=connection_id,
@@ -63,7 +81,7 @@ def begin(
         f"install:{install.id}",
         connection_id=connection_id,
     )
-    return Begun(install_id=install.id, address=provider.install_url())
+    return install
 
 
 def open_intent(session: Session, user_session: UserSession) -> Install | None:

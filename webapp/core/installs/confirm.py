@@ -19,7 +19,7 @@ from webapp.core.installs.ends import expire, finish
 from webapp.core.installs.grants import credentials_in, listings_in, unpack
 from webapp.core.installs.page import must_reauthenticate, needs_proof, seals
 from webapp.core.installs.paste import down_scope
-from webapp.core.installs.workspaces import Workspace, linked, target_of, workspaces_of
+from webapp.core.installs.workspaces import Workspace, label_of, linked, target_of, workspaces_of
 from webapp.core.notices import News
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict, Forbidden
@@ -112,7 +112,7 @@ def _link(
     session.flush()
     _keep_credentials(session, vault, connection, parts)
     diff = environments.apply(session, vault, connection, listings_in(parts, chosen))
-    _settle(session, connection)
+    _settle(session, connection, install)
     if target is None:
         notices.announce(session, News.CONNECTED, connection)
     else:
@@ -199,7 +199,7 @@ def _keep_credentials(
     session.flush()
 
 
-def _settle(session: Session, connection: Connection) -> None:
+def _settle(session: Session, connection: Connection, install: Install) -> None:
     now = moment_of(session)
     connection.environments_lease = None
     connection.environments_failures = 0
@@ -210,7 +210,8 @@ def _settle(session: Session, connection: Connection) -> None:
         .where(Account.connection_id == connection.id, Account.released_at.is_(None))
         .order_by(Account.account_key)
     )
-    connection.label = ", ".join(accounts)
+    labels = {one["account"]: label_of(one) for one in install.listing or ()}
+    connection.label = ", ".join(labels.get(account, account) for account in accounts)
     session.flush()
     connections.recover(session, connection.id)
 

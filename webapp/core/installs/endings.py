@@ -23,6 +23,7 @@ class Ending(StrEnum):
     DECLINED = "declined"
     CODE_REFUSED = "code_refused"
     CODE_SEEN = "code_seen"
+    UNASKED = "unasked"
     CLIENT_REFUSED = "client_refused"
     VENDOR_DOWN = "vendor_down"
     VENDOR_UNCLEAR = "vendor_unclear"
@@ -81,6 +82,13 @@ _WORDS = {
         "It was not used a second time, and nothing changed.",
         "Start again from here, and follow no link that somebody sent you.",
     ),
+    Ending.UNASKED: Words(
+        "This answer was not asked for here",
+        "This browser came from {vendor} with an answer that no attempt of this session waits for: the "
+        "attempt was over, it began in another browser, or somebody else made the address.",
+        "Nothing was sent to {vendor}, and nothing was connected.",
+        "Start again from here, and follow no link that somebody sent you.",
+    ),
     Ending.CLIENT_REFUSED: Words(
         "{vendor} does not know this service",
         "{vendor} refused this service's own client id or secret. It is not your fault.",
@@ -89,7 +97,7 @@ _WORDS = {
     ),
     Ending.VENDOR_DOWN: Words(
         "{vendor} cannot be reached",
-        "Every try to trade the code failed before {vendor} took it, until its three minutes were over.",
+        "Every try to trade the code failed before {vendor} took it, until its time was over.",
         _NOTHING_KEPT,
         "Start again from here in a few minutes.",
     ),

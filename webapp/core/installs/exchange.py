@@ -33,7 +33,7 @@ from webapp.errors import (
 from webapp.lib.secret import Secret
 from webapp.lib.vault import Vault
 from webapp.models import Install, InstallState
-from webapp.providers.base import EnvironmentListing, Grant, Installs, ListsEnvironments
+from webapp.providers.base import Authorizes, EnvironmentListing, Grant, Installs, ListsEnvironments
 
 PENDING_LIFE = timedelta(minutes=15)
 #: The n-th try comes no earlier than n of these after the code.
@@ -44,16 +44,16 @@ _WORDS_CHARACTERS = 300
 def advance(runtime: Runtime, install_id: UUID) -> None:
     """Do what the install waits for: trade its code, list its workspaces. Nothing if somebody is at it."""
     with runtime.database.write() as session:
-        code = _take(session, runtime.vault, install_id)
-    if code is not None:
-        _exchange(runtime, install_id, *code)
+        taken = _take(session, runtime.vault, install_id)
+    if taken is not None:
+        _exchange(runtime, install_id, *taken)
     with runtime.database.read() as session:
         install = session.get(Install, install_id)
     if install is not None and install.state is InstallState.PENDING and install.listing is None:
         _list(runtime, install)
 
 
-def _take(session: Session, vault: Vault, install_id: UUID) -> tuple[UUID, str, Secret] | None:
+def _take(session: Session, vault: Vault, install_id: UUID) -> tuple[UUID, str, Mapping[str, Secret]] | None:
     install = session.get(Install, install_id, with_for_update=True)
     now = moment_of(session)
     if install is None or install.state is not InstallState.RECEIVED or install.expires_at <= now:
@@ -61,15 +61,15 @@ def _take(session: Session, vault: Vault, install_id: UUID) -> tuple[UUID, str, 
     if install.tries and (now - _received(install)).total_seconds() < _SPACING_SECONDS * install.tries:
         return None
     install.state, install.lease, install.tries = InstallState.EXCHANGING, uuid4(), install.tries + 1
-    return install.lease, install.provider, credentials.open_for_install(vault, install)["code"]
+    return install.lease, install.provider, credentials.open_for_install(vault, install)
 
 
-def _exchange(runtime: Runtime, install_id: UUID, lease: UUID, provider_name: str, code: Secret) -> None:
-    provider = runtime.providers[provider_name]
-    assert isinstance(provider, Installs)  # noqa: S101 - only such providers have installs
+def _exchange(
+    runtime: Runtime, install_id: UUID, lease: UUID, provider_name: str, parts: Mapping[str, Secret]
+) -> None:
     answer: Grant | VendorError
     try:
-        answer = provider.exchange(runtime.http, code)
+        answer = _trade(runtime, provider_name, parts)
     except VendorError as error:
         answer = error
     with runtime.database.write() as session:
@@ -83,6 +83,14 @@ def _exchange(runtime: Runtime, install_id: UUID, lease: UUID, provider_name: st
             _try_later(session, install, answer)
         else:
             _give_up(session, install, answer)
+
+
+def _trade(runtime: Runtime, provider_name: str, parts: Mapping[str, Secret]) -> Grant:
+    provider: object = runtime.providers[provider_name]
+    if isinstance(provider, Authorizes):
+        return provider.redeem(runtime.http, parts["code"], parts["verifier"])
+    assert isinstance(provider, Installs)  # noqa: S101 - only these two kinds of provider have installs
+    return provider.exchange(runtime.http, parts["code"])
 
 
 def _hold(session: Session, vault: Vault, install: Install, grant: Grant) -> None:
@@ -161,12 +169,13 @@ def _keep_listing(
 ) -> None:
     names: dict[str, list[str]] = {}
     keys: dict[str, dict[str, str]] = {}
+    labels = {one.account_key: one.account_label for one in listings}
     for one in listings:
         names.setdefault(one.account_key, []).append(one.vendor_key)
         if one.ingest_key is not None:
             keys.setdefault(one.account_key, {})[one.vendor_key] = one.ingest_key.reveal()
     shown: list[Any] = [
-        {"account": account, "environments": sorted(environments)}
+        {"account": account, "label": labels[account] or account, "environments": sorted(environments)}
         for account, environments in sorted(names.items())
     ]
     sealed = {**grant, "ingest_keys": Secret(json.dumps(keys))}

@@ -63,6 +63,11 @@ class Page:
     seal: str
 
     @property
+    def of_accounts(self) -> bool:
+        """Whether the vendor knows no environments beside the account itself."""
+        return all(one.environments == (one.account_key,) for one in self.workspaces)
+
+    @property
     def waiting(self) -> bool:
         """Whether the page should look again by itself."""
         working = self.state in {InstallState.RECEIVED, InstallState.EXCHANGING}
@@ -116,6 +121,8 @@ def needs_proof(install: Install, policy: InstallProof) -> bool:
     """Whether this grant is linked only after a code was typed back."""
     if install.findings is not None:
         return False  # pasted: whoever holds the secret has shown enough
+    if install.state_digest is not None:
+        return False  # tied by state and PKCE to the session that asked: nobody else's code can be in it
     if policy is InstallProof.STRICT:
         return not install.solicited
     return policy is InstallProof.ALWAYS

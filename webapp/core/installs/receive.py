@@ -1,4 +1,7 @@
-"""A code has come: one code is one install, and one exchange, however often it comes."""
+"""A code has come: one code is one install, and one exchange, however often it comes.
+
+Where the vendor knows states, it must fit the session's open intent; otherwise the code is nobody's.
+"""
 
 import re
 from dataclasses import dataclass
@@ -16,14 +19,19 @@ from webapp.core.installs.browser import mint
 from webapp.core.installs.endings import Ending
 from webapp.core.installs.ends import finish
 from webapp.core.installs.exchange import advance
+from webapp.core.installs.tie import NOTHING, Answer, take
 from webapp.core.runtime import Runtime
 from webapp.errors import Fault, Fenced, Invalid, NotFound
 from webapp.lib.ids import uuid7
 from webapp.lib.secret import Secret
+from webapp.lib.vault import Vault
 from webapp.models import OPEN_STATES, Install, InstallState, UserSession
-from webapp.providers.base import Installs, Provider
+from webapp.providers.base import Authorizes, Installs, Provider
 
-_CODE = re.compile(r"[A-Za-z0-9._~-]{8,512}")
+#: What Baselime's codes are made of, and more.
+CODE = re.compile(r"[A-Za-z0-9._~-]{8,512}")
+#: What a standard code may be made of, but for the space (RFC 6749 §A.11).
+_STANDARD_CODE = re.compile(r"[\x21-\x7e]{1,4096}")
 #: A code is not sent in the last seconds of its life: the answer would come too late.
 _MARGIN_SECONDS = 10.0
 _TRIES = 3
@@ -38,6 +46,8 @@ class Callback:
     user_session_id: UUID | None = None
     #: the origin of the Referer header, if any
     referer_origin: str | None = None
+    #: what else it brought, from a vendor that knows states
+    answer: Answer = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +64,13 @@ class Received:
 def receive_code(runtime: Runtime, callback: Callback) -> Received:
     """Take a code in and exchange it at once. A code that was here before is never sent again.
 
-    Raises NotFound for a vendor without installs, Invalid for what cannot be a code. How the exchange went
-    is for the install's page to tell.
+    Raises NotFound for a vendor without installs, Invalid for what cannot be a code, Unasked for what does
+    not fit. How the exchange went is for the install's page to tell.
     """
     provider = runtime.providers.get(callback.provider)
-    if not isinstance(provider, Installs):
+    if not isinstance(provider, Installs | Authorizes):
         raise NotFound
-    if not _CODE.fullmatch(callback.code.reveal()):
+    if not code_shape(provider).fullmatch(callback.code.reveal()):
         raise Invalid([Fault("code", "is not an install code")])
     for _ in range(_TRIES):
         try:
@@ -76,14 +86,28 @@ def receive_code(runtime: Runtime, callback: Callback) -> Received:
     return received
 
 
+def code_shape(provider: Provider) -> re.Pattern[str]:
+    """What a code of that vendor looks like, whole."""
+    return _STANDARD_CODE if isinstance(provider, Authorizes) else CODE
+
+
 def receive_refusal(
-    session: Session, provider: str, user_session: UserSession | None, words: str
+    session: Session,
+    provider: Provider,
+    user_session: UserSession | None,
+    words: str,
+    *,
+    vault: Vault,
+    answer: Answer = NOTHING,
 ) -> UUID | None:
     """The vendor sent the browser back with an error: end this session's intent; its id, if there was one.
 
-    `words` are the vendor's, and untrusted.
+    `words` are the vendor's, and untrusted. Raises Unasked, and ends nothing, when the answer does not fit.
     """
-    install = take_intent(session, user_session.id, provider) if user_session else None
+    if isinstance(provider, Authorizes):
+        install: Install | None = take(session, vault, provider, user_session, answer)[0]
+    else:
+        install = take_intent(session, user_session.id, provider.name) if user_session else None
     if install is None:
         return None
     printable = "".join(letter for letter in words if letter.isprintable())
@@ -104,25 +128,43 @@ def _take(session: Session, runtime: Runtime, provider: Provider, callback: Call
 
 
 def _new(session: Session, runtime: Runtime, provider: Provider, callback: Callback) -> Install:
-    assert isinstance(provider, Installs)  # noqa: S101 - said again for the type checker
+    assert isinstance(provider, Installs | Authorizes)  # noqa: S101 - said again for the type checker
     owner = session.get(UserSession, callback.user_session_id) if callback.user_session_id else None
-    install = take_intent(session, owner.id, provider.name) if owner else None
-    solicited = install is not None and callback.referer_origin == provider.console_origin()
     now = moment_of(session)
-    if install is None:
-        install = Install(id=uuid7(), provider=provider.name, client_key=provider.client().key)
-        session.add(install)
-    if owner is not None:
-        install.session_id, install.user_id = owner.id, owner.user_id
-    install.state, install.solicited = InstallState.RECEIVED, solicited
-    install.sealed = credentials.seal_for_install(runtime.vault, install, {"code": callback.code})
+    parts = {"code": callback.code}
+    if isinstance(provider, Authorizes):
+        install, parts["verifier"] = take(session, runtime.vault, provider, owner, callback.answer)
+        install.solicited = True
+    else:
+        install = _asked_for_or_not(session, provider, owner, callback)
+    install.state = InstallState.RECEIVED
+    install.sealed = credentials.seal_for_install(runtime.vault, install, parts)
     install.received_at = now
     install.expires_at = now + timedelta(seconds=provider.code_seconds - _MARGIN_SECONDS)
     return install
 
 
+def _asked_for_or_not(
+    session: Session, provider: Provider, owner: UserSession | None, callback: Callback
+) -> Install:
+    """Without a state: the session's open intent if it has one, or a new install that nobody asked for."""
+    assert isinstance(provider, Installs)  # noqa: S101 - said again for the type checker
+    install = take_intent(session, owner.id, provider.name) if owner else None
+    solicited = install is not None and callback.referer_origin == provider.console_origin()
+    if install is None:
+        install = Install(id=uuid7(), provider=provider.name, client_key=provider.client().key)
+        session.add(install)
+    if owner is not None:
+        install.session_id, install.user_id = owner.id, owner.user_id
+    install.solicited = solicited
+    return install
+
+
 def _demote_others(session: Session, install: Install) -> None:
-    """Of two codes in one session nobody knows which its person meant: neither counts as asked for."""
+    """Of two codes in one session nobody knows which its person meant: neither counts as asked for.
+
+    A state tells: what it ties stays asked for.
+    """
     if install.session_id is None:
         return
     session.execute(
@@ -132,6 +174,7 @@ def _demote_others(session: Session, install: Install) -> None:
             Install.id != install.id,
             Install.state.in_(OPEN_STATES - {InstallState.INTENT}),
             Install.solicited.is_(True),
+            Install.state_digest.is_(None),
         )
         .values(solicited=False)
     )

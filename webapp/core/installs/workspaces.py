@@ -1,8 +1,9 @@
 """The workspaces in a grant: which are free for its owner, which are not, and what would change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -28,6 +29,8 @@ class Workspace:
     """One workspace of a grant, as the page shows it."""
 
     account_key: str
+    #: what people call it; its key where they have no other name for it
+    label: str
     environments: tuple[str, ...]
     #: False: connected here by somebody else
     available: bool
@@ -62,6 +65,7 @@ def workspaces_of(session: Session, install: Install) -> tuple[Workspace, ...]:
         found.append(
             Workspace(
                 account_key=one["account"],
+                label=label_of(one),
                 environments=tuple(one["environments"]),
                 available=connection is None or mine,
                 held_by=connection.id if connection is not None and mine else None,
@@ -70,6 +74,11 @@ def workspaces_of(session: Session, install: Install) -> tuple[Workspace, ...]:
             )
         )
     return tuple(found)
+
+
+def label_of(listed: Mapping[str, Any]) -> str:
+    """What people call the account of one entry of a listing."""
+    return str(listed.get("label") or listed["account"])
 
 
 def linked(install: Install, workspaces: Sequence[Workspace]) -> tuple[Workspace, ...]:

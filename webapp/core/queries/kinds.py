@@ -6,14 +6,15 @@ from typing import Any, Protocol, cast
 from webapp.core.runtime import Runtime
 from webapp.errors import Fault, Invalid, NotFound
 from webapp.providers.base import (
+    Authorizes,
     Connects,
     DestinationKind,
-    FormField,
     Installs,
     Provider,
     Receives,
     TakesBack,
 )
+from webapp.providers.forms import FormField
 
 
 def provider_named(runtime: Runtime, name: str) -> Provider:
@@ -43,6 +44,18 @@ def connects_by_install(provider: Provider) -> Installs | None:
     return ability if isinstance(ability, Installs) else None
 
 
+def is_pasted(runtime: Runtime, name: str) -> bool:
+    """Whether what its connections hold was pasted; no when this instance does not know the provider."""
+    provider = runtime.providers.get(name)
+    return provider is not None and connects_by_form(provider)
+
+
+def connects_by_request(provider: Provider) -> bool:
+    """Whether it connects by an authorization request of ours."""
+    ability: object = provider
+    return isinstance(ability, Authorizes)
+
+
 _OF_AN_INSTALL = (
     "Needs: that you authorize it on the vendor's own page.",
     "Does: reads the list of your environments, keeps that access alive, and sends your events in order.",
@@ -53,7 +66,7 @@ _OF_AN_INSTALL = (
 def promises_of(provider: Provider) -> tuple[tuple[str, str], ...]:
     """What it needs, will do and will never do: a heading and a sentence each."""
     ability: object = provider
-    sentences = ability.needs if isinstance(ability, Connects) else _OF_AN_INSTALL
+    sentences = ability.needs if isinstance(ability, Connects | Authorizes) else _OF_AN_INSTALL
     split = [sentence.partition(": ") for sentence in sentences]
     return tuple((head, rest[:1].upper() + rest[1:]) for head, _, rest in split)
 
@@ -103,7 +116,9 @@ __all__ = [
     "Provider",
     "connects_by_form",
     "connects_by_install",
+    "connects_by_request",
     "form_of",
+    "is_pasted",
     "kind_named",
     "kinds_of",
     "promises_of",

@@ -24,7 +24,7 @@ from webapp.models import (
     Destination,
     Environment,
 )
-from webapp.providers.registry import KINDS
+from webapp.providers.registry import kind_named
 
 
 class Standing(StrEnum):
@@ -192,7 +192,7 @@ def _reason(
 
 
 def _wants(destination: Destination, event: EventRow) -> bool:
-    kind = KINDS.get(destination.kind)
+    kind = kind_named(destination.kind)
     wants = wanted(destination.settings)
     return (kind is None or kind.carries(event.type)) and (wants is None or wants(event.type))
 

@@ -15,7 +15,7 @@ from webapp.core.refresh import settlement
 from webapp.core.refresh.lease import Lease
 from webapp.core.refresh.settlement import Outcome
 from webapp.core.runtime import Bell, Runtime
-from webapp.errors import GrantRefused, VaultError, VendorError
+from webapp.errors import GrantRefused, VaultError, VendorError, VendorUnavailable
 from webapp.lib.database import is_contention
 from webapp.lib.secret import Secret
 from webapp.models import Connection, ConnectionState, CredentialKind
@@ -90,6 +90,8 @@ def _release_refused(runtime: Runtime, lease: Lease) -> None:
 def ask(runtime: Runtime, lease: Lease) -> settlement.Answer:
     """Call the vendor, with no transaction open; what it said, whatever that is."""
     provider: object = runtime.providers.get(lease.provider)
+    if provider is None:
+        return VendorUnavailable(f"this instance is not set up for {lease.provider}", sent=False)
     try:
         parts = lease.open(runtime)
         if not isinstance(provider, Refreshes) or "refresh_token" not in parts:

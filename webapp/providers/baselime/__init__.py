@@ -3,12 +3,10 @@
 Baselime docs, "API Integration", "Events API" and "OpenTelemetry".
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from webapp.errors import ClientRefused
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
 from webapp.providers.base import (
@@ -23,6 +21,7 @@ from webapp.providers.base import (
 )
 from webapp.providers.baselime import events as events_api
 from webapp.providers.baselime import oauth, otel
+from webapp.providers.client_secrets import ClientSecrets
 from webapp.settings import Settings
 
 
@@ -44,16 +43,16 @@ class Baselime:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        secrets = (settings.baselime_client_secret, settings.baselime_client_secret_previous)
-        #: our secrets, the one that worked last first
-        self._secrets = [Secret(one.get_secret_value()) for one in secrets if one.get_secret_value()]
+        self._secrets = ClientSecrets(
+            settings.baselime_client_secret, settings.baselime_client_secret_previous
+        )
 
     def client(self) -> Client:
         """Our registration. The redirect address is built from the public address alone."""
         return Client(
             key=self.client_key(),
             client_id=self._settings.baselime_client_id,
-            client_secret=self._secrets[0] if self._secrets else Secret(""),
+            client_secret=self._secrets.first,
             redirect_url=f"{self._settings.public_url}/install/{self.name}/callback",
         )
 
@@ -74,11 +73,15 @@ class Baselime:
 
     def exchange(self, http: Http, code: Secret) -> Grant:
         """Trade a code for a grant."""
-        return self._as_client(lambda client: oauth.exchange(http, self._api_url, client, code))
+        return self._secrets.ask(
+            self.client(), lambda client: oauth.exchange(http, self._api_url, client, code)
+        )
 
     def refresh(self, http: Http, refresh_token: Secret, *, scope: str, details: Mapping[str, Any]) -> Grant:
         """Trade the refresh token for a new access token; there are no scopes."""
-        return self._as_client(lambda client: oauth.refresh(http, self._api_url, client, refresh_token))
+        return self._secrets.ask(
+            self.client(), lambda client: oauth.refresh(http, self._api_url, client, refresh_token)
+        )
 
     def list_environments(
         self, http: Http, secrets: Mapping[str, Secret], details: Mapping[str, Any]
@@ -101,19 +104,3 @@ class Baselime:
     @property
     def _api_url(self) -> str:
         return self._settings.baselime_api_url
-
-    def _as_client(self, ask: Callable[[Client], Grant]) -> Grant:
-        """Ask with the secret that worked last; if the vendor refuses our Client, with the other one.
-
-        A refused Client is refused before the code or refresh token is looked at (RFC 6749 §3.2.1).
-        """
-        client = self.client()
-        try:
-            return ask(client)
-        except ClientRefused:
-            others = [one for one in self._secrets if one != client.client_secret]
-            if not others:
-                raise
-        grant = ask(replace(client, client_secret=others[0]))
-        self._secrets = [*others, client.client_secret]
-        return grant

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 
 from webapp.errors import VendorAnswerInvalid
-from webapp.lib.http import DEADLINE_SECONDS, Http, Request, Response
+from webapp.lib.http import Http, Request, Response
 from webapp.lib.secret import Secret
 from webapp.providers.answers import access_refusal, json_of, token_refusal
 from webapp.providers.base import Client, EnvironmentListing, Grant
+from webapp.providers.oauth_client import Signed, grant_by, open_client
 from webapp.providers.token_reply import Dialect, grant_of
 
 DIALECT = Dialect(
@@ -37,26 +37,23 @@ _KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 _ID_CHARACTERS = 200
 _MOST_ENVIRONMENTS = 5000
 
-#: What Authlib takes back from a client authentication: address, headers, body.
-_Signed = tuple[str, MutableMapping[str, str], bytes]
-
 
 def exchange(http: Http, api_url: str, client: Client, code: Secret) -> Grant:
     """Trade an install code for a grant; its refresh token is promised by the docs and required here."""
 
-    def ask(oauth: OAuth2Client, url: str) -> None:
-        oauth.fetch_token(url, grant_type="authorization_code", code=code.reveal())
+    def ask(oauth: OAuth2Client) -> None:
+        oauth.fetch_token(f"{api_url}/oauth/token", grant_type="authorization_code", code=code.reveal())
 
-    return _converse(http, api_url, client, code, ask, first=True)
+    return _converse(http, client, code, ask, first=True)
 
 
 def refresh(http: Http, api_url: str, client: Client, refresh_token: Secret) -> Grant:
     """Trade a refresh token for an access token; the docs return no new refresh token, one given is taken."""
 
-    def ask(oauth: OAuth2Client, url: str) -> None:
-        oauth.refresh_token(url, refresh_token=refresh_token.reveal())
+    def ask(oauth: OAuth2Client) -> None:
+        oauth.refresh_token(f"{api_url}/oauth/token", refresh_token=refresh_token.reveal())
 
-    return _converse(http, api_url, client, refresh_token, ask, first=False)
+    return _converse(http, client, refresh_token, ask, first=False)
 
 
 def list_environments(http: Http, api_url: str, access_token: Secret) -> tuple[EnvironmentListing, ...]:
@@ -80,44 +77,24 @@ def list_environments(http: Http, api_url: str, access_token: Secret) -> tuple[E
 
 def _converse(
     http: Http,
-    api_url: str,
     client: Client,
     given: Secret,
-    ask: Callable[[OAuth2Client, str], None],
+    ask: Callable[[OAuth2Client], object],
     *,
     first: bool,
 ) -> Grant:
-    oauth = OAuth2Client(
-        client_id=client.client_id,
-        client_secret=client.client_secret.reveal(),
-        redirect_uri=client.redirect_url,
-        token_endpoint_auth_method=_in_dialect(client.redirect_url),
-        transport=http.transport,
-        timeout=DEADLINE_SECONDS,
-        trust_env=False,
-        follow_redirects=False,
-    )
-    answers: list[Grant] = []
+    def read(response: Response) -> Grant:
+        if not 200 <= response.status < 300:
+            raise token_refusal(response, (given, client.client_secret))
+        return grant_of(response, DIALECT, needs_refresh_token=first)
 
-    def guard(answer: Any) -> Any:
-        answers.append(_read(answer, (given, client.client_secret), first=first))
-        # Authlib parses and keeps only this: the real grant stays in our own types.
-        return type(answer)(200, json={"access_token": "checked", "token_type": "Bearer"})
-
-    oauth.register_compliance_hook("access_token_response", guard)
-    oauth.register_compliance_hook("refresh_token_response", guard)
-    try:
-        ask(oauth, f"{api_url}/oauth/token")
-    except (OAuthError, ValueError) as error:
-        # `from None`: the library's own errors may carry the request, and so the secret.
-        raise VendorAnswerInvalid(f"the token answer cannot be read ({type(error).__name__})") from None
-    return answers[0]
+    return grant_by(open_client(http, client, _in_dialect(client.redirect_url)), ask, read)
 
 
-def _in_dialect(redirect_url: str) -> Callable[..., _Signed]:
+def _in_dialect(redirect_url: str) -> Callable[..., Signed]:
     def authenticate(
         auth: Any, method: str, url: str, headers: MutableMapping[str, str], body: bytes
-    ) -> _Signed:
+    ) -> Signed:
         plain = dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
         spoken = {_REQUEST_NAMES[name]: value for name, value in plain.items()}
         spoken |= {"clientId": auth.client_id, "clientSecret": auth.client_secret, "redirect": redirect_url}
@@ -125,13 +102,6 @@ def _in_dialect(redirect_url: str) -> Callable[..., _Signed]:
         return url, headers, json.dumps(spoken).encode()
 
     return authenticate
-
-
-def _read(answer: Any, hidden: tuple[Secret, ...], *, first: bool) -> Grant:
-    response = Response(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
-    if not 200 <= response.status < 300:
-        raise token_refusal(response, hidden)
-    return grant_of(response, DIALECT, needs_refresh_token=first)
 
 
 def _listing(item: object, place: int, response: Response) -> EnvironmentListing:

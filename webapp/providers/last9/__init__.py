@@ -15,8 +15,6 @@ from webapp.providers.base import (
     DestinationKind,
     Encoded,
     EnvironmentListing,
-    FieldKind,
-    FormField,
     Grant,
     OutgoingEvent,
     Proposal,
@@ -24,6 +22,7 @@ from webapp.providers.base import (
     StoredCredential,
     Target,
 )
+from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.last9 import api, change_events
 from webapp.providers.last9.address import Address, Refused, check_host, is_organization, read_address
 from webapp.providers.last9.paste import FIELD, Paste, Pasted, read_paste, refuse

@@ -17,8 +17,6 @@ from webapp.providers.base import (
     DestinationKind,
     Encoded,
     EnvironmentListing,
-    FieldKind,
-    FormField,
     OutgoingEvent,
     Proposal,
     Reading,
@@ -26,6 +24,7 @@ from webapp.providers.base import (
     StoredCredential,
     Target,
 )
+from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.librato import annotations, api, measurements
 from webapp.providers.librato.api import Role
 from webapp.providers.librato.paste import check_email, check_token

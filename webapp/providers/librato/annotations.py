@@ -15,15 +15,9 @@ from urllib.parse import quote, urlencode
 from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
-from webapp.providers.base import (
-    DestinationKind,
-    Encoded,
-    FieldKind,
-    FormField,
-    OutgoingEvent,
-    Target,
-)
+from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Target
 from webapp.providers.choosing import CHOOSING
+from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.librato.api import headers
 
 _NAME_CHARACTERS = 255

@@ -13,8 +13,9 @@ from typing import Any
 from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
-from webapp.providers.base import DestinationKind, Encoded, FormField, OutgoingEvent, Target
+from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Target
 from webapp.providers.choosing import CHOOSING
+from webapp.providers.forms import FormField
 from webapp.providers.librato.api import headers
 
 _MOST = 300
