@@ -49,7 +49,7 @@ def test_a_key_is_changed_step_by_step(call: Call, environment: dict[str, str]) 
     done = call("keys", "rotate", **ring)
     assert (done.returncode, done.stdout) == (0, f"4 sealed again under {new_id}, 0 left under other keys\n")
     told = call("keys", "status", **ring).stdout.splitlines()
-    rest = "0 sources, 0 codes of the last day"
+    rest = "0 sources, 0 revocations, 0 codes of the last day"
     assert told == [
         f"{new_id}: 3 credentials, 0 installs, 1 audit_head, {rest}; active: it seals",
         f"{OLD_ID}: 0 credentials, 0 installs, 0 audit_head, {rest}; retirable",

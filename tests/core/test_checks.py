@@ -47,6 +47,12 @@ def test_production_starts_when_everything_is_safe() -> None:
         ({"database_url": "mysql://root@localhost/x"}, "DATABASE_URL"),
         ({"database_url": "nonsense"}, "DATABASE_URL"),
         ({"broker_url": "amqp://localhost"}, "BROKER_URL"),
+        ({"smtp_url": "mail.example.org:25", "mail_from": "post@example.org"}, "SMTP_URL"),
+        ({"smtp_url": "smtp://mail.example.org"}, "MAIL_FROM"),
+        ({"smtp_url": "smtp://mail.example.org", "mail_from": "Hitchpost"}, "MAIL_FROM"),
+        ({"webhook_url": "https://app.example/hooks"}, "WEBHOOK_SECRET"),
+        ({"webhook_url": "https://app.example/hooks", "webhook_secret": "whsec_c2hvcnQ="}, "WEBHOOK_SECRET"),
+        ({"webhook_secret_previous": "canary42"}, "WEBHOOK_SECRET_PREVIOUS"),
     ],
 )
 def test_no_stage_starts_with_it(unsafe: dict[str, str], named: str) -> None:

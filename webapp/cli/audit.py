@@ -1,6 +1,7 @@
 """`hitchpost audit`: looks whether the audit is as it was written, and takes it along."""
 
 import sys
+from datetime import datetime
 
 import click
 
@@ -8,7 +9,10 @@ from webapp.cli import home as homes
 from webapp.core import audit_chain
 from webapp.core.audit import HITCHPOST
 from webapp.core.audit_chain import Anchor
+from webapp.core.queries.audit import AuditFilter
 from webapp.core.queries.audit_export import export_csv, export_json
+
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()
@@ -50,11 +54,15 @@ def head() -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, instead of JSON lines.")
 @click.option("--act", default="", help="Only lines of this act.")
 @click.option("--thing", default="", metavar="KIND:ID", help="Only lines by or about this.")
-def export(*, as_csv: bool, act: str, thing: str) -> None:
+@click.option("--since", type=_DAY, help="Only lines of this day (UTC) and later ones.")
+@click.option("--until", type=_DAY, help="Only lines of this day (UTC) and earlier ones.")
+def export(*, as_csv: bool, act: str, thing: str, since: datetime | None, until: datetime | None) -> None:
     """Print every line, oldest first."""
     lines = export_csv if as_csv else export_json
+    first, last = since.date() if since else None, until.date() if until else None
+    which = AuditFilter(act=act, thing=thing, since=first, until=last)
     with homes.runtime() as runtime:
-        for line in lines(runtime.database, act=act, thing=thing):
+        for line in lines(runtime.database, which):
             click.echo(line, nl=False)
 
 

@@ -1,9 +1,10 @@
 """The audit lines of the whole instance, newest first."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
+from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.core.queries.paging import PAGE_ROWS, Page, bounded, cut, read_mark
@@ -28,17 +29,25 @@ class AuditRow:
     detail: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which lines; what is empty narrows nothing."""
+
+    #: one value of Act
+    act: str = ""
+    #: one `kind:id`: lines by or about it, and of a connection whatever happened to what hangs from it
+    thing: str = ""
+    #: the first and the last day, in UTC
+    since: date | None = None
+    until: date | None = None
+
+
 def list_audit(
-    session: Session,
-    *,
-    act: str = "",
-    thing: str = "",
-    after: str | None = None,
-    limit: int = PAGE_ROWS,
+    session: Session, which: AuditFilter, *, after: str | None = None, limit: int = PAGE_ROWS
 ) -> Page[AuditRow]:
-    """One page in two statements; `act` is one value of Act, `thing` one `kind:id` (a connection's too)."""
+    """One page in two statements."""
     limit = bounded(limit)
-    chosen = narrowed(act, thing)
+    chosen = narrowed(which)
     if after:
         chosen = chosen.where(AuditLine.id < read_mark(after, [int])[0])
     found = session.execute(chosen.order_by(AuditLine.id.desc()).limit(limit + 1)).scalars().all()
@@ -58,11 +67,24 @@ def list_audit(
     return cut(rows, limit, lambda row: row.id)
 
 
-def narrowed(act: str, thing: str) -> Select[AuditLine]:
-    """The lines of one act, and by or about one thing; an empty word narrows nothing."""
+def narrowed(which: AuditFilter) -> Select[AuditLine]:
+    """The lines that `which` asks for, in no order."""
     chosen = select(AuditLine)
-    if act:
-        chosen = chosen.where(AuditLine.act == act)
-    if thing:
-        chosen = chosen.where((AuditLine.object == thing) | (AuditLine.actor == thing))
+    if which.act:
+        chosen = chosen.where(AuditLine.act == which.act)
+    if which.thing:
+        chosen = chosen.where(_about(which.thing))
+    if which.since is not None:
+        chosen = chosen.where(AuditLine.at >= datetime.combine(which.since, time.min, UTC))
+    if which.until is not None:
+        chosen = chosen.where(AuditLine.at <= datetime.combine(which.until, time.max, UTC))
     return chosen
+
+
+def _about(thing: str) -> ColumnElement[bool]:
+    kind, _, rest = thing.partition(":")
+    named = or_(AuditLine.object == thing, AuditLine.actor == thing)
+    try:
+        return or_(named, AuditLine.connection_id == UUID(rest)) if kind == "connection" else named
+    except ValueError:
+        return named

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from webapp.core.queries.audit import narrowed
+from webapp.core.queries.audit import AuditFilter, narrowed
 from webapp.lib.database import Database
 from webapp.models import AuditLine
 
@@ -16,25 +16,25 @@ _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 Row = dict[str, str | int | None]
 
 
-def export_json(database: Database, *, act: str = "", thing: str = "") -> Iterator[str]:
+def export_json(database: Database, which: AuditFilter) -> Iterator[str]:
     """One JSON object a line, exactly as it is kept."""
-    for row in _rows(database, act, thing):
+    for row in _rows(database, which):
         yield json.dumps(row) + "\n"
 
 
-def export_csv(database: Database, *, act: str = "", thing: str = "") -> Iterator[str]:
+def export_csv(database: Database, which: AuditFilter) -> Iterator[str]:
     """A header and one line each, for spreadsheets: what would be a formula there gets a ' in front."""
     yield _csv_line(list(_COLUMNS))
-    for row in _rows(database, act, thing):
+    for row in _rows(database, which):
         yield _csv_line([_plain(row[name]) for name in _COLUMNS])
 
 
 _COLUMNS = ("id", "at", "actor", "act", "object", "connection_id", "detail", "chain_no", "mac")
 
 
-def _rows(database: Database, act: str, thing: str) -> Iterator[Row]:
+def _rows(database: Database, which: AuditFilter) -> Iterator[Row]:
     """Page by page, each in a short transaction of its own: a slow reader holds nothing up."""
-    query = narrowed(act, thing).order_by(AuditLine.id).limit(_BATCH_LINES)
+    query = narrowed(which).order_by(AuditLine.id).limit(_BATCH_LINES)
     last = 0
     while True:
         with database.read() as session:
