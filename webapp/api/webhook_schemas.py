@@ -32,6 +32,10 @@ _DATA: dict[str, Any] = {
             "only for users with an `external_id`. Whoever has it can reconnect this one connection, for a "
             "week: send the user there, and keep it in no log.",
         },
+        "at_the_vendor": {
+            "type": "string",
+            "description": "Of a disconnect: what is left to do at the vendor, for its owner; may be empty.",
+        },
         "connections": {"type": "integer", "description": "How many a vendor's trouble touches."},
     },
 }

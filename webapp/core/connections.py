@@ -163,25 +163,28 @@ def disconnect(
         connection = lock(session, connection_id)
         _require_open(connection)
         newer = revocation.read_held(session, runtime, connection, beyond=held)
-        end(session, connection, "Disconnected by a person.")
+        said = f"{_NOT_REVOKED if unconfirmed else ''} {left}".strip()
+        end(session, connection, "Disconnected by a person.", at_the_vendor=said)
         wait = revocation.FIRST_WAIT_SECONDS
         revocation.keep(session, runtime.vault, connection, unconfirmed, wait=wait)
         revocation.keep(session, runtime.vault, connection, newer)
-        said = f"{_NOT_REVOKED} {left}" if unconfirmed else left
-        _record(session, actor, Act.DISCONNECTED, connection, said.strip())
+        _record(session, actor, Act.DISCONNECTED, connection, said)
     revocation.sweep(runtime, connection_id=connection_id)
     with runtime.database.read() as session:
         kept = revocation.kept_until(session, connection_id)
     return f"{_NOT_REVOKED} {left}".strip() if kept else left
 
 
-def end(session: Session, connection: Connection, reason: str) -> None:
-    """The part of a disconnect that is about the connection itself; its destinations are the caller's."""
+def end(session: Session, connection: Connection, reason: str, *, at_the_vendor: str = "") -> None:
+    """The part of a disconnect that is about the connection itself; its destinations are the caller's.
+
+    `at_the_vendor` is what is left to do there.
+    """
     moment = moment_of(session)
     connection.state, connection.reason = ConnectionState.DISCONNECTED, reason
     connection.disconnected_at = moment
     connection.environments_due_at = connection.environments_lease = None
-    notices.moved(session, connection, News.DISCONNECTED)
+    notices.moved(session, connection, News.DISCONNECTED, at_the_vendor=at_the_vendor)
     credentials.wipe(session, connection.id)
     session.execute(
         update(Account)

@@ -340,6 +340,7 @@ def test_no_secret_is_in_a_mail_or_a_webhook(  # noqa: PLR0917 - fixtures, by na
     pass_time(3700)
     notices.sweep(house)
     assert {"connection.connected", "connection.needs_reconnect", "connection.disconnected"} <= set(app.types)
+    assert app.told[-1]["data"]["at_the_vendor"] == "Remove it in the console too."
     everything = b"".join(request.get_data() for request in app.requests) + b"".join(
         map(bytes, mailbox.mails)
     )

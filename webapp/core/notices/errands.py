@@ -40,9 +40,9 @@ def make_for(session: Session, notice: Notice, about: Mapping[str, Any]) -> None
         _webhook(session, news, f"notice:{notice.id}", told, notice=notice, connection=connection)
 
 
-def announce(session: Session, news: News, connection: Connection, *, reason: str = "") -> None:
-    """Tell the host app alone; `reason` is one sentence, by default the connection's own."""
-    told = _data_of(session, connection) | ({"reason": reason} if reason else {})
+def announce(session: Session, news: News, connection: Connection, **about: str) -> None:
+    """Tell the host app alone; `about` is what it says beside the usual."""
+    told = {**_data_of(session, connection), **about}
     _webhook(session, news, f"news:{uuid7()}", told, connection=connection)
 
 

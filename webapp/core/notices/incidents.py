@@ -39,10 +39,10 @@ def follow(session: Session, connection: Connection, *, of_vendor: bool | None =
             close(session, incident)
 
 
-def moved(session: Session, connection: Connection, news: News) -> None:
-    """Note what a person's act made of it, and tell the host app."""
+def moved(session: Session, connection: Connection, news: News, **about: str) -> None:
+    """Note what a person's act made of it, and tell the host app, with `about` beside the usual."""
     follow(session, connection)
-    errands.announce(session, news, connection)
+    errands.announce(session, news, connection, **about)
 
 
 def reconnected(session: Session, connection: Connection) -> None:

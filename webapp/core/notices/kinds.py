@@ -33,7 +33,7 @@ ABOUT: Mapping[News, str] = {
     News.RECOVERED: "What one of the types above or `destination.held` told of is over.",
     News.PAUSED: "A person stopped it; its events wait.",
     News.RESUMED: "A person let it go on.",
-    News.DISCONNECTED: "It ended; its secrets are forgotten.",
+    News.DISCONNECTED: "It ended; `at_the_vendor` says what its owner has still to do there.",
     News.NOT_REVOKED: "The vendor did not confirm within three days that our access has ended there too.",
     News.DESTINATION_HELD: "One of its destinations stands still until somebody acts; its events wait.",
     News.DESTINATION_EXPIRING: "A destination has stood still for 23 days; after 30, what waits is given up.",
