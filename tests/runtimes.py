@@ -22,6 +22,7 @@ def running(database_url: str, **settings: Any) -> Iterator[Runtime]:
         "baselime_client_secret": "client-secret-canary",
         "allow_private_vendors": True,
         "app_name": "Shipyard",
+        "refreshes_per_second": 1000.0,
         **settings,
     }
     with closing(Runtime.start(Settings(**values))) as runtime:

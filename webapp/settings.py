@@ -71,6 +71,8 @@ class Settings(BaseModel):
     librato_url: str = "https://metrics-api.librato.com"
     #: vendors that follow the OAuth 2 standards, by the name they get here
     oauth2: Mapping[VendorName, OAuth2Vendor] = Field(default_factory=dict)
+    #: how fast one Client's due grants are refreshed, by all processes together
+    refreshes_per_second: float = Field(default=20.0, ge=0.1, le=1000.0)
     #: outgoing calls may reach loopback and private addresses
     allow_private_vendors: bool = False
 

@@ -6,6 +6,7 @@ from typing import Any
 from celery.signals import setup_logging, worker_init, worker_shutdown
 
 from webapp.core import checks, processes
+from webapp.core import refresh as core_refresh
 from webapp.core.runtime import Runtime
 from webapp.errors import SettingsError
 from webapp.lib import logs
@@ -64,6 +65,7 @@ def _end(**_: Any) -> None:
     for each in _rounds:
         each.join(_FINISH_SECONDS)
     _rounds.clear()
+    core_refresh.wait_until_landed()
     runtime = parts.runtime()
     with runtime.database.write() as session:
         processes.gone(session, runtime.process_id, processes.WORKER)

@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from webapp.app import create_app
-from webapp.core import checks, streams
+from webapp.core import checks, refresh, streams
 from webapp.core.runtime import Runtime
 from webapp.lib.access_log import AccessLog
 from webapp.settings import Settings
@@ -58,6 +58,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         if self._runtime.database.is_sqlite:
             with self._runtime.database.write() as session:
                 streams.void_leases(session)
+                refresh.void_leases(session)
         return create_app(self._runtime)
 
     def _begin(self, worker: Any) -> None:
@@ -76,6 +77,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def _end(self, _server: object, _worker: object) -> None:
         if self._crew is not None:
             self._crew.stop()
+        refresh.wait_until_landed()
         self._bell.close()
         if self._runtime is not None:
             self._runtime.close()

@@ -5,7 +5,7 @@ A breaker is charged with failures, and that alone stops nothing. Once it is tri
 waits for it is the scope's own: a Client's is in core.refresh, a vendor host's in core.delivery.
 """
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,10 +17,9 @@ PROBE_SECONDS = 60.0
 _WORDS_CHARACTERS = 300
 
 
-def blocked(session: Session, scope: str) -> frozenset[str]:
-    """The keys that are not to be called now."""
-    keys = session.scalars(select(Breaker.key).where(Breaker.scope == scope, Breaker.open_until > db_time()))
-    return frozenset(keys)
+def stopped(scope: str) -> Select[str]:
+    """The keys that are not to be called now, for use inside another statement."""
+    return select(Breaker.key).where(Breaker.scope == scope, Breaker.open_until > db_time())
 
 
 def is_tripped() -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ import json
 import random
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -67,24 +67,28 @@ def replace(
     parts: Mapping[str, Secret],
     *,
     lifetime: float | None = None,
+    age: float = 0.0,
 ) -> None:
-    """Seal new `parts` into an existing row: one generation up, failures forgotten, schedule drawn anew."""
+    """Seal new `parts` into an existing row: one generation up, failures forgotten, schedule drawn anew.
+
+    `lifetime` counts from the moment they were received, `age` seconds ago.
+    """
     credential.sealed = vault.seal(_pack(parts), _cell_of(credential))
     credential.key_id = vault.active
     # Written even where it looks unchanged: a rotation may have changed it since this row was read.
     flag_modified(credential, "key_id")
     credential.fingerprint = next(iter(parts.values())).fingerprint()
     credential.generation += 1
-    credential.issued_at = session.execute(select(db_time())).scalar_one()
-    credential.lease = None
+    received: datetime = session.execute(select(db_time(-age))).scalar_one()
+    credential.issued_at = received
+    credential.lease = credential.asked_at = None
     credential.failures = 0
     credential.refused_at = credential.words = None
     credential.expires_at = credential.refresh_at = None
     if lifetime is not None:
-        credential.expires_at = session.execute(select(db_time(lifetime))).scalar_one()
+        credential.expires_at = received + timedelta(seconds=lifetime)
         if "refresh_token" in parts:
-            due = lifetime * refresh_share()
-            credential.refresh_at = session.execute(select(db_time(due))).scalar_one()
+            credential.refresh_at = received + timedelta(seconds=lifetime * refresh_share())
 
 
 def refresh_share(draw: float | None = None) -> float:
@@ -133,7 +137,12 @@ def wipe(session: Session, connection_id: UUID) -> None:
         update(Credential)
         .where(Credential.connection_id == connection_id)
         .values(
-            sealed=None, refresh_at=None, expires_at=None, lease=None, generation=Credential.generation + 1
+            sealed=None,
+            refresh_at=None,
+            expires_at=None,
+            lease=None,
+            asked_at=None,
+            generation=Credential.generation + 1,
         )
     )
 

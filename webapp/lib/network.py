@@ -7,6 +7,7 @@ rebinding).
 """
 
 import ipaddress
+import math
 import socket
 import ssl
 import threading
@@ -42,6 +43,7 @@ class Call:
 
 class _Current(threading.local):
     call: Call | None = None
+    limit: float = math.inf
 
 
 _current = _Current()
@@ -50,12 +52,25 @@ _current = _Current()
 @contextmanager
 def call(seconds: float) -> Iterator[Call]:
     """Everything that this thread reads and writes inside the block shares `seconds`."""
-    mine = Call(time.monotonic() + seconds)
+    mine = Call(min(time.monotonic() + seconds, _current.limit))
     _current.call = mine
     try:
         yield mine
     finally:
         _current.call = None
+
+
+@contextmanager
+def ending_by(moment: float) -> Iterator[None]:
+    """No call of this thread lasts beyond `moment` (monotonic), and after it not a byte of one leaves.
+
+    For who may call only while it holds a lease, and may be frozen between any two steps.
+    """
+    _current.limit = moment
+    try:
+        yield
+    finally:
+        _current.limit = math.inf
 
 
 class GuardedBackend(httpcore2.NetworkBackend):

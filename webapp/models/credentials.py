@@ -58,6 +58,11 @@ class Credential(Base):
     #: the one clock of Refresh: past = due, future = later, or leased until then; null = never
     refresh_at: Mapped[datetime | None]
     lease: Mapped[UUID | None]
+    #: since when a refresh may be out whose answer is not here: written before every call, kept until an
+    #: answer says what became of it
+    asked_at: Mapped[datetime | None]
+    #: when the vendor last gave another refresh token at a refresh: each of those works once
+    rotated_at: Mapped[datetime | None]
     #: tries in a row that failed
     failures: Mapped[int] = mapped_column(default=0)
     #: when the vendor first refused the refresh token, until it is confirmed or mended

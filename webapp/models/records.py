@@ -1,4 +1,4 @@
-"""What the instance remembers of itself: audit lines, breakers, and which processes live."""
+"""What the instance remembers of itself: audit lines, breakers, paces, and which processes live."""
 
 from datetime import datetime
 from uuid import UUID
@@ -75,6 +75,16 @@ class Breaker(Base):
     since: Mapped[datetime] = mapped_column(default=clock.now)
     #: the only one that failed so far; null: several, or it is not kept
     charged_by: Mapped[UUID | None]
+
+
+class Pace(Base):
+    """How fast one Client's grants are refreshed, by all processes together."""
+
+    __tablename__ = "paces"
+
+    client_key: Mapped[str] = mapped_column(primary_key=True)
+    #: no refresh goes out before this moment; whoever takes it moves it on
+    next_at: Mapped[datetime]
 
 
 class Process(Base):

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.fake_vendor import CLIENT_KEY
-from webapp.core import credentials, users
+from webapp.core import credentials, refresh, users
 from webapp.core.connections import moment_of
+from webapp.core.refresh import Outcome, answers
 from webapp.core.runtime import Runtime
 from webapp.lib.ids import uuid7
 from webapp.lib.secret import Secret
@@ -24,7 +25,7 @@ def grants_of(runtime: Runtime) -> Callable[..., list[Credential]]:
 
     def make(*names: str) -> list[Credential]:
         with runtime.database.write() as session:
-            return [_grant(session, runtime, name) for name in names]
+            return [make_grant(session, runtime, name) for name in names]
 
     return make
 
@@ -35,7 +36,8 @@ def grant_of(grants_of: Callable[..., list[Credential]]) -> Callable[[str], Cred
     return lambda name: grants_of(name)[0]
 
 
-def _grant(session: Session, runtime: Runtime, name: str) -> Credential:
+def make_grant(session: Session, runtime: Runtime, name: str) -> Credential:
+    """A connection of such a user with a grant that is due."""
     connection = Connection(
         id=uuid7(),
         user_id=users.ensure_external(session, f"user-{name}").id,
@@ -71,6 +73,23 @@ def age(runtime: Runtime) -> Age:
             found.refresh_at = moment_of(session) - timedelta(seconds=1)
 
     return pass_time
+
+
+@pytest.fixture
+def take_over(
+    runtime: Runtime, age: Age, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[UUID], Outcome | None]:
+    """Call it to do as another process does when a lease ran out and its holder, called, stays silent."""
+
+    def follow(credential_id: UUID) -> Outcome | None:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(answers, "at_work_on", lambda _: False)
+            age(credential_id)
+            assert refresh.refresh_one(runtime, credential_id) is None, "its holder is called first"
+            age(credential_id)
+            return refresh.refresh_one(runtime, credential_id)
+
+    return follow
 
 
 @pytest.fixture

@@ -72,21 +72,22 @@ def test_refresh_after_refresh_with_rotating_tokens_loses_none(
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "base"),
     [
-        VendorUnavailable("no connection could be made", sent=False),
-        VendorUnavailable("no answer in time"),
-        VendorUnavailable("answered 500", status=500),
-        VendorUnavailable("answered with a web page", status=502),
-        VendorUnavailable("answered 302", status=302),
-        VendorUnavailable("answered 404", status=404),
-        VendorAnswerInvalid("the token answer is not a JSON object", status=200),
+        (VendorUnavailable("no connection could be made", sent=False), 30.0),
+        (VendorUnavailable("answered 500", status=500), 30.0),
+        (VendorUnavailable("answered 302", status=302), 30.0),
+        (VendorUnavailable("answered 404", status=404), 30.0),
+        # The answer may be lost on its way here: a spent refresh token is often taken for some seconds more.
+        (VendorUnavailable("no answer in time"), 5.0),
+        (VendorUnavailable("answered with a web page", status=502), 5.0),
+        (VendorAnswerInvalid("the token answer is not a JSON object", status=200), 5.0),
     ],
 )
 def test_what_is_no_answer_leaves_the_secret_untouched_and_comes_again(
-    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, fault: VendorError
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, *, fault: VendorError, base: float
 ) -> None:
-    before = grant_of("one")
+    before, began = grant_of("one"), clock.now()
     vendor.refresh_faults = [fault]
     refresh.sweep(runtime)
     after, connection = look(before.id)
@@ -94,7 +95,8 @@ def test_what_is_no_answer_leaves_the_secret_untouched_and_comes_again(
     assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
     assert (after.failures, after.lease, after.words) == (1, None, str(fault))
     assert after.refresh_at is not None
-    assert timedelta(seconds=2) < after.refresh_at - clock.now() <= timedelta(seconds=30)
+    assert after.refresh_at - began > timedelta(seconds=base / 10)
+    assert after.refresh_at - clock.now() <= timedelta(seconds=base)
     assert connection.state is ConnectionState.ACTIVE
     assert notices(runtime) == []
 

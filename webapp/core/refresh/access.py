@@ -10,7 +10,7 @@ from webapp.core import credentials
 from webapp.core.connections import moment_of
 from webapp.core.refresh import client_breaker
 from webapp.core.refresh.lease import LEASE_SECONDS
-from webapp.core.refresh.settlement import Outcome
+from webapp.core.refresh.outcomes import Outcome
 from webapp.core.refresh.turns import refresh_one
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict, VendorUnavailable
@@ -83,7 +83,7 @@ def _wanted(credential: Credential, min_ttl: float) -> float:
 
 
 def _stopped(session: Session, connection_id: UUID) -> bool:
-    return session.get_one(Connection, connection_id).client_key in client_breaker.blocked(session)
+    return client_breaker.is_stopped(session, session.get_one(Connection, connection_id).client_key)
 
 
 def _failure(outcome: Outcome | None) -> Conflict | VendorUnavailable:

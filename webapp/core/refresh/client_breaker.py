@@ -2,7 +2,7 @@
 refreshes would fail alike. One probe at a time finds out when it is over; no connection is blamed meanwhile.
 """
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import breakers, notices
@@ -14,9 +14,14 @@ SCOPE = "client"
 _BASE_WAIT, _CAP_WAIT = 60.0, 900.0
 
 
-def blocked(session: Session) -> frozenset[str]:
-    """The Clients that are not to be called now."""
-    return breakers.blocked(session, SCOPE)
+def stopped() -> Select[str]:
+    """The Clients that are not to be called now, for use inside another statement."""
+    return breakers.stopped(SCOPE)
+
+
+def is_stopped(session: Session, client_key: str) -> bool:
+    """Whether this Client is not to be called now."""
+    return session.scalar(stopped().where(Breaker.key == client_key)) is not None
 
 
 def enter(session: Session, client_key: str) -> bool:

@@ -1,15 +1,23 @@
-"""Who may refresh a credential now: a lease in its row, on the database's clock."""
+"""Who may refresh a credential now: a lease in its row, on the database's clock.
 
-from collections.abc import Mapping
+With the lease goes the intent, `asked_at`: whoever finds it after a crash knows that a call may have gone
+out. A lease that ran out is called before it is taken over, so that a living holder with an answer in hand
+(the database was away) lands it first.
+"""
+
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import credentials
-from webapp.core.refresh import client_breaker
+from webapp.core.refresh import answers, client_breaker, pace
 from webapp.core.runtime import Runtime
 from webapp.lib.database import db_time
 from webapp.lib.secret import Secret
@@ -17,6 +25,16 @@ from webapp.models import Connection, Credential
 
 #: Several times the deadline of a call: only a holder that stood still loses its lease.
 LEASE_SECONDS = 60.0
+#: How long a holder whose lease ran out has to land an answer, once it is called.
+CALLED_SECONDS = 3.0
+#: No call lasts to the very end of its lease.
+_MARGIN_SECONDS = 2.0
+#: How far ahead a slot of the Client may be: for a sweep, and for somebody who waits.
+_AHEAD_SWEEPING, _AHEAD_WAITED_FOR = 1.0, 5.0
+#: What is looked at: so many of those due the longest, and of them so many that end first.
+_WINDOW, _LOOK = 10_000, 32
+#: The lease of nobody: its holder was called and is silent.
+_CALLED = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +49,12 @@ class Lease:
     scope: str
     details: Mapping[str, Any]
     generation: int
+    #: since when an earlier refresh may be out whose answer never came here
+    asked_at: datetime | None
+    #: seconds until the Client's slot for this refresh comes
+    wait: float
+    #: when no call may go on any more (monotonic)
+    ends: float
     #: sealed, and opened only for the call
     credential: Credential = field(repr=False)
 
@@ -39,19 +63,59 @@ class Lease:
         return credentials.open_parts(runtime.vault, self.credential)
 
 
-def take_due(runtime: Runtime) -> Lease | None:
-    """Lease the credential that has been due the longest; None when none is."""
-    due = Credential.refresh_at <= db_time()
-    with runtime.database.read() as session:
-        if session.scalar(select(Credential.id).where(due).limit(1)) is None:
-            return None
-    with runtime.database.write() as session:
-        blocked = client_breaker.blocked(session)
-        while (lease := _candidate(session, due, blocked)) is not None:
-            if client_breaker.enter(session, lease.client_key):
-                return _hold(session, lease)
-            blocked |= {lease.client_key}
+class Kept(Enum):
+    """Why a credential that is due cannot be leased now."""
+
+    #: its holder was called
+    CALLED = auto()
+    #: the Client's next slot is too far off, or somebody else probes it
+    CLIENT = auto()
+
+
+class Queue:
+    """What is due, in the order in which it ends: so tokens are dead for the shortest time in all."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._seen: list[UUID] = []
+        self._passed: set[str] = set()
+
+    def take(self) -> Lease | None:
+        """Lease the next one; None when there is none that may be refreshed now."""
+        looked = False
+        while self._seen or not looked:
+            if not self._seen:
+                self._seen, looked = self.look(), True
+                continue
+            taken = self._choose()
+            if isinstance(taken, Lease):
+                return taken
         return None
+
+    def look(self) -> list[UUID]:
+        """Those to choose from, which others may take meanwhile: one read, however many credentials wait."""
+        window = (
+            _due(self._passed)
+            .with_only_columns(Credential.id, Credential.expires_at)
+            .order_by(Credential.refresh_at)
+            .limit(_WINDOW)
+            .subquery()
+        )
+        first = select(window.c.id).order_by(window.c.expires_at).limit(_LOOK)
+        with self._runtime.database.read() as session:
+            return [one for one in session.scalars(first) if not answers.at_work_on(one)]
+
+    def _choose(self) -> Lease | Kept | None:
+        with self._runtime.database.write() as session:
+            found = _first(session, _due(self._passed).where(Credential.id.in_(self._seen)))
+            if found is None:
+                self._seen = []
+                return None
+            taken = _hold(session, self._runtime, *found, ahead=_AHEAD_SWEEPING)
+        if taken is Kept.CLIENT:
+            self._passed.add(found[1].client_key)
+        self._seen.remove(found[0].id)
+        return taken
 
 
 def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = None) -> Lease | None:
@@ -59,30 +123,62 @@ def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = 
 
     `generation` is the one that is not wanted any more: None also when it was renewed since.
     """
+    if answers.at_work_on(credential_id):
+        return None
     free = Credential.lease.is_(None) | (Credential.refresh_at <= db_time())
     if generation is not None:
         free &= Credential.generation == generation
     with runtime.database.write() as session:
-        lease = _candidate(session, (Credential.id == credential_id) & free, client_breaker.blocked(session))
-        if lease is None or not client_breaker.enter(session, lease.client_key):
+        found = _first(session, _open().where(Credential.id == credential_id, free))
+        if found is None:
             return None
-        return _hold(session, lease)
+        taken = _hold(session, runtime, *found, ahead=_AHEAD_WAITED_FOR)
+        return taken if isinstance(taken, Lease) else None
 
 
-def _candidate(session: Session, wanted: ColumnElement[bool], blocked: frozenset[str]) -> Lease | None:
-    query = (
+def void_leases(session: Session) -> None:
+    """Make whatever is leased due at once: the one process that an SQLite file has just began."""
+    session.execute(
+        update(Credential)
+        .where(Credential.lease.is_not(None))
+        .values(lease=_CALLED, refresh_at=db_time())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _open() -> Select[Credential, Connection]:
+    """Credentials that hold something, of Clients that are not stopped."""
+    return (
         select(Credential, Connection)
         .join(Connection, Connection.id == Credential.connection_id)
-        .where(wanted, Credential.sealed.is_not(None), Connection.client_key.not_in(blocked))
-        .order_by(Credential.refresh_at)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=Credential)
+        .where(Credential.sealed.is_not(None), Connection.client_key.not_in(client_breaker.stopped()))
     )
-    row = session.execute(query).one_or_none()
-    if row is None:
-        return None
-    credential, connection = row
-    return Lease(
+
+
+def _due(passed: Collection[str]) -> Select[Credential, Connection]:
+    # A scalar subquery: a clock that moves inside the statement would keep the index from being used.
+    due: ColumnElement[bool] = Credential.refresh_at <= select(db_time()).scalar_subquery()
+    return _open().where(due, Connection.client_key.not_in(passed))
+
+
+def _first(session: Session, query: Select[Credential, Connection]) -> tuple[Credential, Connection] | None:
+    locking = query.order_by(Credential.expires_at).limit(1).with_for_update(skip_locked=True, of=Credential)
+    row = session.execute(locking).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def _hold(
+    session: Session, runtime: Runtime, credential: Credential, connection: Connection, *, ahead: float
+) -> Lease | Kept:
+    if credential.lease not in {None, _CALLED}:
+        _write(session, credential.id, lease=_CALLED, refresh_at=db_time(CALLED_SECONDS))
+        return Kept.CALLED
+    began = time.monotonic()
+    per_second = runtime.settings.refreshes_per_second
+    wait = pace.reserve(session, connection.client_key, per_second=per_second, ahead=ahead)
+    if wait is None or not client_breaker.enter(session, connection.client_key):
+        return Kept.CLIENT
+    lease = Lease(
         id=uuid4(),
         credential_id=credential.id,
         connection_id=connection.id,
@@ -91,15 +187,20 @@ def _candidate(session: Session, wanted: ColumnElement[bool], blocked: frozenset
         scope=credential.scope,
         details=connection.details,
         generation=credential.generation,
+        asked_at=credential.asked_at,
+        wait=wait,
+        ends=began + LEASE_SECONDS - _MARGIN_SECONDS,
         credential=credential,
     )
+    asked_at = func.coalesce(Credential.asked_at, db_time())
+    _write(session, credential.id, lease=lease.id, refresh_at=db_time(LEASE_SECONDS), asked_at=asked_at)
+    return lease
 
 
-def _hold(session: Session, lease: Lease) -> Lease:
+def _write(session: Session, credential_id: UUID, **values: Any) -> None:
     session.execute(
         update(Credential)
-        .where(Credential.id == lease.credential_id)
-        .values(lease=lease.id, refresh_at=db_time(LEASE_SECONDS))
+        .where(Credential.id == credential_id)
+        .values(**values)
         .execution_options(synchronize_session=False)
     )
-    return lease

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from webapp.core.refresh import answers, settlement
 from webapp.core.refresh import lease as leases
-from webapp.core.refresh import settlement
 from webapp.core.refresh.lease import Lease
+from webapp.core.refresh.outcomes import NOTHING_TO_REFRESH, Answer
 from webapp.core.refresh.turns import ask, conclude
 from webapp.core.runtime import Runtime
 from webapp.lib.database import db_time
@@ -41,7 +42,9 @@ def refresh_samples(runtime: Runtime) -> Iterator[Sample]:
         if isinstance(runtime.providers.get(connection.provider), Refreshes):
             lease = leases.take_one(runtime, credential.id, generation=credential.generation)
             if lease is not None:
-                yield _try(runtime, lease, connection.label)
+                with answers.working_on(credential.id):
+                    sample = _try(runtime, lease, connection.label)
+                yield sample
 
 
 def _healthy(session: Session, client_key: str) -> tuple[Credential, Connection] | None:
@@ -72,17 +75,18 @@ def _try(runtime: Runtime, lease: Lease, label: str) -> Sample:
     if isinstance(answer, Grant):
         conclude(runtime, lease, answer)
     else:
-        _put_back(runtime, lease)
-        fault = "it holds no refresh token" if answer is settlement.NOTHING_TO_REFRESH else str(answer)
+        _put_back(runtime, lease, answer)
+        fault = "it holds no refresh token" if answer is NOTHING_TO_REFRESH else str(answer)
     seconds = time.monotonic() - begun
     return Sample(client_key=lease.client_key, label=label, seconds=seconds, fault=fault)
 
 
-def _put_back(runtime: Runtime, lease: Lease) -> None:
+def _put_back(runtime: Runtime, lease: Lease, answer: Answer) -> None:
+    asked_at = Credential.asked_at if settlement.is_lost(answer) else lease.asked_at
     with runtime.database.write() as session:
         session.execute(
             update(Credential)
             .where(Credential.id == lease.credential_id, Credential.lease == lease.id)
-            .values(lease=None, refresh_at=lease.credential.refresh_at)
+            .values(lease=None, refresh_at=lease.credential.refresh_at, asked_at=asked_at)
             .execution_options(synchronize_session=False)
         )

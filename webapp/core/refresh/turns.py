@@ -6,28 +6,28 @@ from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core import connections, destinations, revocation
 from webapp.core.audit import HITCHPOST
+from webapp.core.refresh import answers, settlement
 from webapp.core.refresh import lease as leases
-from webapp.core.refresh import settlement
 from webapp.core.refresh.lease import Lease
-from webapp.core.refresh.settlement import Outcome
+from webapp.core.refresh.outcomes import NOTHING_TO_REFRESH, Answer, Outcome
 from webapp.core.runtime import Bell, Runtime
 from webapp.errors import GrantRefused, VaultError, VendorError, VendorUnavailable
-from webapp.lib.database import is_contention
+from webapp.lib import network
 from webapp.lib.secret import Secret
 from webapp.models import Connection, ConnectionState, CredentialKind
 from webapp.providers.base import Grant, Receives, Refreshes
 
-_SETTLE_TRIES = 6
+_SETTLE_TRIES = 4
 
 
 def sweep(runtime: Runtime, *, limit: int = 1000) -> int:
     """Refresh what is due, one credential after another; how many. Any number of sweeps may run at once."""
-    done = 0
-    while done < limit and (lease := leases.take_due(runtime)) is not None:
+    done, queue = 0, leases.Queue(runtime)
+    while done < limit and not answers.are_held() and (lease := queue.take()) is not None:
         _refresh(runtime, lease)
         done += 1
     return done
@@ -38,30 +38,44 @@ def refresh_one(runtime: Runtime, credential_id: UUID, *, generation: int | None
 
     With `generation`, only that one is renewed: whoever comes second takes what the first got.
     """
+    if answers.are_held():
+        return None  # the database is ill, and what is in hand comes first
     lease = leases.take_one(runtime, credential_id, generation=generation)
     return None if lease is None else _refresh(runtime, lease)
 
 
 def _refresh(runtime: Runtime, lease: Lease) -> Outcome:
-    return conclude(runtime, lease, ask(runtime, lease))
+    with answers.working_on(lease.credential_id):
+        return conclude(runtime, lease, ask(runtime, lease))
 
 
-def conclude(runtime: Runtime, lease: Lease, answer: settlement.Answer) -> Outcome:
-    """Settle what the vendor said, and do what follows from it."""
-    # A rotated refresh token exists nowhere but here: a busy database is tried again before it is given up.
-    for attempt in range(_SETTLE_TRIES):
+def conclude(runtime: Runtime, lease: Lease, answer: Answer) -> Outcome:
+    """Settle what the vendor said, and do what follows from it.
+
+    A grant that the database does not take is held by this process until it does; the error is raised anyway.
+    """
+    received = time.monotonic()
+
+    def land() -> Outcome:
+        with runtime.database.write() as session:
+            age = time.monotonic() - received
+            outcome = settlement.settle(session, runtime.vault, lease, answer, age=age)
+        if outcome is Outcome.RENEWED:
+            _release_refused(runtime, lease)
+        elif outcome is Outcome.FENCED and isinstance(answer, Grant):
+            _give_back(runtime, lease, answer)
+        return outcome
+
+    for again in range(_SETTLE_TRIES):
         try:
-            with runtime.database.write() as session:
-                outcome = settlement.settle(session, runtime.vault, lease, answer)
-            if outcome is Outcome.RENEWED:
-                _release_refused(runtime, lease)
-            elif outcome is Outcome.FENCED and isinstance(answer, Grant):
-                _give_back(runtime, lease, answer)
-            return outcome
-        except DBAPIError as error:
-            if not is_contention(error) or attempt == _SETTLE_TRIES - 1:
-                raise
-            time.sleep(0.1 * 2**attempt)
+            return land()
+        except SQLAlchemyError:
+            if again < _SETTLE_TRIES - 1:
+                time.sleep(0.1 * 2**again)
+                continue
+            if isinstance(answer, Grant):
+                answers.hold(lease.credential_id, land)
+            raise
     raise AssertionError
 
 
@@ -87,16 +101,19 @@ def _release_refused(runtime: Runtime, lease: Lease) -> None:
         runtime.wake(Bell.DELIVERY)
 
 
-def ask(runtime: Runtime, lease: Lease) -> settlement.Answer:
-    """Call the vendor, with no transaction open; what it said, whatever that is."""
+def ask(runtime: Runtime, lease: Lease) -> Answer:
+    """Call the vendor in the Client's slot, with no transaction open; what it said, whatever that is."""
     provider: object = runtime.providers.get(lease.provider)
     if provider is None:
         return VendorUnavailable(f"this instance is not set up for {lease.provider}", sent=False)
+    time.sleep(lease.wait)
     try:
         parts = lease.open(runtime)
         if not isinstance(provider, Refreshes) or "refresh_token" not in parts:
-            return settlement.NOTHING_TO_REFRESH
-        return _trade(runtime, lease, provider, parts)
+            return NOTHING_TO_REFRESH
+        # Frozen here until somebody else had the lease, it must not spend what that one has spent.
+        with network.ending_by(lease.ends):
+            return _trade(runtime, lease, provider, parts)
     except (VendorError, VaultError) as error:
         return error
 
