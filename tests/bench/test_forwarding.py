@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.forwarding import accepting
+from tests.bench.forwarding import accepting, backlog
 from tests.bench.forwarding.__main__ import GROUPS, arguments
 from tests.bench.forwarding.table import Row, markdown, one_of
 
@@ -14,6 +14,12 @@ def test_accepting_is_measured_beside_hello_world(tmp_path: Path) -> None:
     rows = list(accepting.rows(tmp_path, None, rounds=1, seconds=0.1))
     assert all(row.seen > 0 for row in rows)
     assert markdown(rows).count("\n") == len(rows) + 2
+
+
+def test_a_backlog_is_measured_beside_a_small_one(tmp_path: Path) -> None:
+    rows = list(backlog.rows(tmp_path, None, share=0.002, turns=2))
+    assert len(rows) == 5
+    assert all(row.seen > 0 for row in rows)
 
 
 def test_every_group_of_rows_can_be_asked_for_by_name() -> None:

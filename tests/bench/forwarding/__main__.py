@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench.forwarding import accepting, delivering, services
+from tests.bench.forwarding import accepting, backlog, delivering, fairness, services
 from tests.bench.forwarding.table import Row, markdown
 
 Making = Callable[[Path, services.Services, argparse.Namespace], Iterator[Row]]
@@ -22,6 +22,8 @@ GROUPS: dict[str, Making] = {
     "delivering": lambda folder, given, asked: delivering.rows(
         folder, given, rounds=asked.rounds, share=asked.share
     ),
+    "backlog": lambda folder, given, asked: backlog.rows(folder, given, share=asked.share),
+    "fairness": lambda folder, _, asked: fairness.rows(folder, rounds=asked.rounds, share=asked.share),
 }
 
 
@@ -46,7 +48,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("rows", nargs="*", type=_group, default=list(GROUPS), metavar="GROUP", help=said)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each, the median counts (3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each load (4)")
-    parser.add_argument("--share", type=float, default=1.0, help="of the backlogs that are delivered (1)")
+    parser.add_argument("--share", type=float, default=1.0, help="of the backlogs (1)")
     return parser
 
 

@@ -26,7 +26,7 @@ from tests.services import fetch, processes
 from tests.waiting import wait_for
 from webapp.core import destinations
 from webapp.core.audit import HITCHPOST
-from webapp.models import Destination, Hold
+from webapp.models import Destination, Hold, Stream, User
 
 HERE = Path(__file__).parent
 #: what a task or a job carries: the envelope that ours sends for the same event
@@ -65,16 +65,17 @@ class Ours:
 
     def deliver(self, count: int) -> Delivered:
         """Hold every destination, send the events in, release them, and wait until all is settled."""
-        self._hold(holding=True)
+        self.hold(holding=True)
         settled, before = self._settled(), cpu_seconds(*self.stage.pids)
-        self._accept(count)
+        self.accept(count)
         self.vendor.forget()
-        self._hold(holding=False)
+        self.hold(holding=False)
         wait_for(lambda: self._settled() - settled >= count, seconds=_SECONDS, pause=0.05)
         spent = cpu_seconds(*self.stage.pids) - before
         return Delivered(rate=_rate(self.vendor, count), cpu=spent / count)
 
-    def _accept(self, count: int) -> None:
+    def accept(self, count: int) -> None:
+        """Send so many events in."""
         url = f"{self.stage.instance.url}/api/v1/events"
         users, most = " ".join(self.users), count // self.together
         asked = load.Load(
@@ -90,9 +91,15 @@ class Ours:
             message = "not all events were accepted"
             raise AssertionError(message)
 
-    def _hold(self, *, holding: bool) -> None:
+    def hold(self, *, holding: bool) -> None:
+        """Hold or release what belongs to its users."""
         with self.stage.runtime.database.write() as session:
-            for row in session.scalars(select(Destination.id)).all():
+            own = select(Destination.id).where(
+                Destination.stream_id == Stream.id,
+                Stream.user_id == User.id,
+                User.external_id.in_(self.users),
+            )
+            for row in session.scalars(own).all():
                 if holding:
                     destinations.hold(session, row, Hold.PAUSED, "")
                 else:

@@ -64,11 +64,12 @@ class Stage:
 
 
 @contextmanager
-def embedded(folder: Path, vendor: Vendor) -> Iterator[Stage]:
-    """`hitchpost run` on SQLite."""
+def embedded(folder: Path, vendor: Vendor, **more: str) -> Iterator[Stage]:
+    """`hitchpost run` on SQLite; `more` by lower-case setting."""
     url = f"sqlite:///{folder / 'hitchpost.db'}"
-    instance = servers.Embedded(folder, url, **vendor.settings())
-    with _running(instance, url, **vendor.settings()) as (runtime, key):
+    settings = vendor.settings() | more
+    instance = servers.Embedded(folder, url, **settings)
+    with _running(instance, url, **settings) as (runtime, key):
         yield Stage(instance=instance, runtime=runtime, key=key, pids=(instance.program.pid,))
 
 
