@@ -119,3 +119,16 @@ def test_the_fair_lock_serves_its_waiters_in_the_order_they_came() -> None:
 
 def test_times_are_told_as_rfc_3339() -> None:
     assert rfc3339(datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)) == "2026-01-02T03:04:05.678Z"
+
+
+def test_a_connection_that_died_while_it_lay_idle_is_replaced(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.lib.database._BELIEVED_SECONDS", 0.0)
+    with closing(Database(postgres_url)) as database, closing(Database(postgres_url)) as other:
+        with database.read() as session:
+            pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with other.read() as session:
+            session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        with database.read() as session:
+            assert session.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid

@@ -4,8 +4,6 @@ import hashlib
 import hmac
 import secrets
 import string
-import threading
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +19,7 @@ from webapp.core.runtime import Runtime
 from webapp.errors import Fault, Forbidden, Invalid, NotFound
 from webapp.lib import clock
 from webapp.lib.database import Database
+from webapp.lib.memory import Memory
 from webapp.lib.secret import Secret
 from webapp.models import ApiKey, User
 
@@ -108,7 +107,9 @@ def admit(runtime: Runtime, presented: str, scope: Scope) -> ApiKey:
     known = memory.get(prefix)
     if known is None:
         with runtime.database.read() as session:
-            known = memory.put(prefix, _load(session, prefix))
+            known = _Known(_load(session, prefix))
+        if known.row is not None:  # guesses are not worth remembering
+            memory.put(prefix, known)
     key = _admitted(known.row, presented, scope)
     if known.note_use():
         with runtime.database.write() as session:
@@ -126,7 +127,6 @@ class _Known:
     """A key as it was read a moment ago."""
 
     row: "tuple[ApiKey, bool] | None"
-    until: float
     noted: bool = False
 
     def note_use(self) -> bool:
@@ -138,33 +138,15 @@ class _Known:
         return used is None or clock.now() - used >= _USED_STEP
 
 
-class _Memory:
-    """The keys that one process read within the last second, by prefix."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[str, _Known] = {}
-
-    def get(self, prefix: str) -> _Known | None:
-        known = self._known.get(prefix)
-        return known if known and known.until > time.monotonic() else None
-
-    def put(self, prefix: str, row: "tuple[ApiKey, bool] | None") -> _Known:
-        known = _Known(row, time.monotonic() + _REMEMBERED)
-        if row is not None:  # guesses are not worth remembering
-            with self._lock:
-                if len(self._known) >= _REMEMBERED_KEYS:
-                    self._known.clear()
-                self._known[prefix] = known
-        return known
+#: The keys that a process read within the last second, by prefix.
+_memories: "WeakKeyDictionary[Database, Memory[str, _Known]]" = WeakKeyDictionary()
 
 
-_memories: "WeakKeyDictionary[Database, _Memory]" = WeakKeyDictionary()
-
-
-def _memory_of(database: Database) -> _Memory:
+def _memory_of(database: Database) -> "Memory[str, _Known]":
     memory = _memories.get(database)
-    return memory if memory is not None else _memories.setdefault(database, _Memory())
+    if memory is None:
+        memory = _memories.setdefault(database, Memory(seconds=_REMEMBERED, most=_REMEMBERED_KEYS))
+    return memory
 
 
 def _load(session: Session, prefix: str) -> "tuple[ApiKey, bool] | None":

@@ -5,18 +5,22 @@ transaction, and one fair mutex around the writers of this process (SQLite's bus
 PostgreSQL runs at READ COMMITTED with synchronous_commit on; correctness rests on row locks and unique keys.
 """
 
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, FunctionElement, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import literal
 
@@ -26,6 +30,8 @@ from webapp.lib.times import SQLITE_FORMAT, UTCDateTime
 _POSTGRES_SESSION = (
     "-c idle_in_transaction_session_timeout=30s -c statement_timeout=30s -c lock_timeout=5s -c timezone=UTC"
 )
+#: a pooled connection that was in use so lately is handed out without a question
+_BELIEVED_SECONDS = 1.0
 
 
 class db_time(FunctionElement[datetime]):  # noqa: N801 - reads as a SQL function where it is used
@@ -118,15 +124,33 @@ def is_contention(error: DBAPIError) -> bool:
 
 
 def _postgres_engine(url: str, pool_size: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=5,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "options": _POSTGRES_SESSION},
         hide_parameters=True,
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_ping_if_idle, engine.dialect))
+    return engine
+
+
+def _note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_if_idle(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object
+) -> None:
+    """Ask whether a connection that lay idle lives. One of a moment ago is believed: asking is a trip."""
+    if time.monotonic() - record.info.get("used", math.inf) < _BELIEVED_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -15,10 +15,10 @@ from webapp.core.events.drafts import Draft
 from webapp.core.events.forms import EventForm, read_items
 from webapp.core.events.group_commit import GroupCommit
 from webapp.core.events.native import read_native
-from webapp.core.events.owners import find_streams
+from webapp.core.events.owners import find_streams, forget_streams
 from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, public_id, store
 from webapp.core.runtime import Bell, Runtime
-from webapp.errors import Fault, Overloaded
+from webapp.errors import Fault, NotFound, Overloaded
 from webapp.lib import clock
 from webapp.lib.database import Database, is_contention
 
@@ -52,8 +52,7 @@ def accept_drafts(
 ) -> Accepted:
     """As `accept`, from where every form is the same; `faults` are those of items that made no draft."""
     try:
-        streams = find_streams(runtime, drafts, only_user, faults)
-        stored = _group(runtime.database).submit(Batch(drafts, streams))
+        stored = _submit(runtime, drafts, only_user, faults)
     except PoolTimeout:
         raise Overloaded(_BUSY) from None
     except DBAPIError as error:
@@ -64,6 +63,17 @@ def accept_drafts(
         runtime.wake(Bell.DELIVERY)
     ids = tuple(public_id(stream, seq) for stream, seq in stored.places)
     return Accepted(accepted=len(ids) - stored.duplicates, duplicates=stored.duplicates, ids=ids)
+
+
+def _submit(
+    runtime: Runtime, drafts: Sequence[Draft], only_user: UUID | None, faults: Sequence[Fault]
+) -> Stored:
+    group = _group(runtime.database)
+    try:
+        return group.submit(Batch(drafts, find_streams(runtime, drafts, only_user, faults)))
+    except NotFound:  # a user was removed meanwhile: now it will be said whose
+        forget_streams(runtime.database)
+        return group.submit(Batch(drafts, find_streams(runtime, drafts, only_user, faults)))
 
 
 def _read(payload: bytes, form: EventForm, now: datetime) -> tuple[Sequence[Draft], Sequence[Fault]]:

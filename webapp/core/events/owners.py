@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -10,6 +11,8 @@ from webapp.core.events.drafts import Draft
 from webapp.core.runtime import Runtime
 from webapp.core.streams import rows
 from webapp.errors import Fault, Invalid
+from webapp.lib.database import Database
+from webapp.lib.memory import Memory
 from webapp.models import Stream, User
 
 _UNKNOWN = "names no user of this instance: give a user's id or the external id it was made with"
@@ -28,14 +31,40 @@ def find_streams(
     names = {draft.user for draft in drafts if draft.user is not None}
     if only_user is not None:
         names.add(str(only_user))
-    with runtime.database.read() as session:
-        users, streams = _find(session, names)
+    memory = _memory_of(runtime.database)
+    known = {name: place for name in names if (place := memory.get(name))}
+    users, streams = {name: user for name, (user, _) in known.items()}, dict(known.values())
+    if more := names - known.keys():
+        with runtime.database.read() as session:
+            found_users, found_streams = _find(session, more)
+        users, streams = users | found_users, streams | found_streams
     own = users.get(str(only_user))
     owners = [own if draft.user is None else users.get(draft.user) for draft in drafts]
     _check(drafts, owners, only_user, faults)
     found = [owner for owner in owners if owner is not None]
     streams |= rows.ensure_all(runtime.database, set(found) - streams.keys())
+    for name in more:
+        if (user := users.get(name)) in streams:
+            memory.put(name, (user, streams[user]))
     return [streams[owner] for owner in found]
+
+
+def forget_streams(database: Database) -> None:
+    """One was gone: the next request reads them anew."""
+    _memory_of(database).forget()
+
+
+#: For so long, in seconds, a process goes by what it read of a user: as long as of an API key.
+_REMEMBERED, _REMEMBERED_USERS = 1.0, 10_000
+#: The user and the stream of each name.
+_memories: "WeakKeyDictionary[Database, Memory[str, tuple[UUID, UUID]]]" = WeakKeyDictionary()
+
+
+def _memory_of(database: Database) -> "Memory[str, tuple[UUID, UUID]]":
+    memory = _memories.get(database)
+    if memory is None:
+        memory = _memories.setdefault(database, Memory(seconds=_REMEMBERED, most=_REMEMBERED_USERS))
+    return memory
 
 
 def _find(session: Session, names: set[str]) -> tuple[dict[str, UUID], dict[UUID, UUID]]:
