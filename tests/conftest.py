@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.services import chromium, postgres, redis
+from tests.services import chromium, oidc, postgres, redis
 
 # What is asked is whether an answer is right; how long it takes depends on what else the machine is doing.
 hypothesis.settings.register_profile(
@@ -39,6 +39,13 @@ def postgres_databases() -> Iterator[postgres.Databases]:
             cluster = postgres.Cluster(postgres.find_programs(), fsync=False)
             url = stack.enter_context(closing(cluster)).start().url
         yield stack.enter_context(closing(postgres.Databases(url)))
+
+
+@pytest.fixture(scope="session")
+def oidc_server() -> Iterator[oidc.OidcServer]:
+    """The authorization server of this test process."""
+    with closing(oidc.OidcServer(oidc.find_program())) as server:
+        yield server.start()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Finds or fetches the three services and says where they are, so that no test waits for a download."""
+"""Finds or fetches the four services and says where they are, so that no test waits for a download."""
 
 import sys
 
-from tests.services import chromium, postgres, redis
+from tests.services import chromium, oidc, postgres, redis
 from tests.services.fetch import Missing
 
 
@@ -12,6 +12,7 @@ def main() -> int:
         "PostgreSQL": lambda: "as given" if postgres.given_url() else postgres.find_programs(),
         "Redis": lambda: "as given" if redis.given_url() else redis.find_program(),
         "Chromium": chromium.find_program,
+        "oidc-provider": oidc.find_program,
     }
     missing = 0
     for name, find in finders.items():

@@ -63,15 +63,30 @@ def npm_chromium() -> Path:
     target = STORE / "npm"
     if not (target / "unpacked" / "chromium").exists() and shutil.which("npm"):
         say("fetching Chromium from npm")
-        shutil.copytree(_HERE / "npm", target, dirs_exist_ok=True)
-        if _try(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=target):
+        if _npm("npm", target):
             _unpack_chromium(target)
+    return target
+
+
+def npm_oidc() -> Path:
+    """The folder with npm's oidc-provider, as tests/services/npm_oidc pins it, and what starts it."""
+    source, target = _HERE / "npm_oidc", STORE / "npm_oidc"
+    stamp, lock = target / ".lock", (source / "package-lock.json").read_bytes()
+    if (not stamp.exists() or stamp.read_bytes() != lock) and shutil.which("npm"):
+        say("fetching oidc-provider from npm")
+        if _npm("npm_oidc", target):
+            stamp.write_bytes(lock)
     return target
 
 
 def say(words: str) -> None:
     """Tell the person who waits, on the terminal that pytest does not capture."""
     print(f"  tests: {words} …", file=sys.__stderr__, flush=True)
+
+
+def _npm(name: str, target: Path) -> bool:
+    shutil.copytree(_HERE / name, target, dirs_exist_ok=True)
+    return _try(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=target)
 
 
 def _unpack_chromium(target: Path) -> None:
