@@ -12,6 +12,8 @@ HitchpostError
 ├── Forbidden                known, but not allowed
 ├── Invalid                  bad input, with every fault and where it is
 ├── Overloaded               not now: try again later
+│   ├── BacklogFull          as much waits for this user as may
+│   └── EventsTooFast        more events come for this user than may
 ├── NotMailed                a mail was not taken, or nobody knows
 └── VendorError              the vendor's answer, in its own words
     ├── VendorUnavailable    no usable answer: network, timeout, 5xx, HTML, 3xx
@@ -24,6 +26,7 @@ HitchpostError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,19 @@ class Overloaded(HitchpostError):
         """`retry_after` is in seconds."""
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class BacklogFull(Overloaded):
+    """As much waits for this user's destinations as may."""
+
+    def __init__(self, message: str | None = None, *, stream_id: UUID, retry_after: float) -> None:
+        """`stream_id` is the user's."""
+        super().__init__(message, retry_after=retry_after)
+        self.stream_id = stream_id
+
+
+class EventsTooFast(Overloaded):
+    """More events come for this user than may."""
 
 
 class Invalid(HitchpostError):

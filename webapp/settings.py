@@ -88,6 +88,14 @@ class Settings(BaseModel):
     #: webhooks may reach loopback and private addresses
     allow_private_webhook: bool = False
 
+    #: the most that may wait for the slowest destination of one user
+    backlog_events: int = Field(default=5_000_000, ge=1)
+    backlog_bytes: int = Field(default=5_000_000_000, ge=1_000_000)
+    #: with less free on the disk of an SQLite file, no events are taken
+    disk_reserve_bytes: int = Field(default=256_000_000, ge=0)
+    #: events that may come for one user in each web process; 0: as many as come
+    events_per_second: int = Field(default=0, ge=0)
+
     install_proof: InstallProof = InstallProof.STRICT
     #: origins a connect session may return to
     return_origins: tuple[str, ...] = ()

@@ -4,6 +4,8 @@ import gzip
 import json
 from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -13,7 +15,7 @@ from tests.api.conftest import World
 from webapp.api import connections
 from webapp.core import events
 from webapp.core.api_keys import Scope
-from webapp.errors import Overloaded, SealBroken
+from webapp.errors import BacklogFull, EventsTooFast, Overloaded, SealBroken
 
 JSON = "application/json"
 
@@ -212,3 +214,33 @@ def test_cookies_and_other_sites_mean_nothing(world: World) -> None:
     assert answer.status_code == 202
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
     assert "Set-Cookie" not in answer.headers
+
+
+def test_a_limit_of_the_user_answers_429_with_a_problem_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.user("u_1")
+    for error, slug in (
+        (BacklogFull("Full.", stream_id=uuid4(), retry_after=10.0), "backlog-full"),
+        (EventsTooFast("Too fast.", retry_after=0.2), "too-many-events"),
+    ):
+        monkeypatch.setattr(events, "accept", Mock(side_effect=error))
+        answer = send(world, event())
+        assert problem(answer) == (429, f"/problems/{slug}")
+        assert answer.headers["Retry-After"] == ("10" if slug == "backlog-full" else "1")
+
+
+def test_a_backlog_is_shown_before_its_limit_bites(world: World) -> None:
+    settings = world.runtime.settings.model_copy(update={"backlog_events": 10})
+    object.__setattr__(world.runtime, "settings", settings)
+    held = world.connect(world.user("u_1"))
+    assert held
+    key = world.key()
+    assert "Hitchpost-Backlog" not in send(world, [event(id=str(n)) for n in range(7)], key=key).headers
+    assert send(world, event(id="8th"), key=key).headers["Hitchpost-Backlog"] == "80%"
+    shown = world.client.get("/api/v1/backlog?user=u_1", headers=key).json
+    assert (shown["events"], shown["most_events"], shown["share"]) == (8, 10, 0.8)
+    assert "hitchpost_backlog_fullest_ratio 0.8" in world.client.get("/metrics", headers=key).text
+    full = send(world, [event(id=f"more-{n}") for n in range(3)], key=key)
+    assert problem(full) == (429, "/problems/backlog-full")
+    assert "may be 10 events" in full.json["detail"]

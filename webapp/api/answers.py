@@ -42,6 +42,17 @@ class PlaceAnswer(Answer):
     )
 
 
+class BacklogAnswer(Answer):
+    """How much waits for the slowest destination of a user, beside the most that may."""
+
+    user: UUID = Field(validation_alias="user_id")
+    events: int
+    bytes: int = Field(description="Of the events' bodies, as stored.")
+    most_events: int
+    most_bytes: int
+    share: float = Field(description="How full it is, by whichever is nearer: at 1 new events are refused.")
+
+
 class EventAnswer(Answer):
     """One event, and where it is."""
 

@@ -1,18 +1,18 @@
 """Callers: who asks, told by the API key in the Authorization header and by nothing else."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from flask import current_app, request
 
 from webapp.api.problems import FORBIDDEN, UNAUTHORIZED
 from webapp.api.refusals import Refusal
-from webapp.core import api_keys
+from webapp.core import api_keys, users
 from webapp.core.api_keys import Scope
 from webapp.core.audit import Actor
 from webapp.core.runtime import Runtime
-from webapp.errors import Forbidden, NotFound
+from webapp.errors import Fault, Forbidden, Invalid, NotFound
 
 _REALM = 'Bearer realm="hitchpost"'
 
@@ -51,3 +51,13 @@ def authorize(scope: Scope) -> Caller:
         challenge = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'}
         raise Refusal(FORBIDDEN, f"This API key lacks the scope {scope.value}.", headers=challenge) from None
     return Caller(runtime=parts, actor=Actor.key(key.prefix), only_user=key.user_id)
+
+
+def require_user(session: Any, caller: Caller, name: str | None) -> UUID:
+    """The user that is named, or that the caller's key is bound to. Raises Invalid."""
+    if name is None and caller.only_user is not None:
+        return caller.only_user
+    user = None if name is None else users.find_by_name(session, name)
+    if user is None or caller.only_user not in {None, user.id}:
+        raise Invalid([Fault("user", "names no user that this API key may act for")])
+    return user.id

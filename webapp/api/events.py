@@ -1,27 +1,33 @@
 """Events: where a host app sends them, and where each one is."""
 
 import json
+from functools import partial
 
-from flask import request
+from flask import Response, after_this_request, request
+from pydantic import Field
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from webapp.api.answers import AcceptedAnswer, EventAnswer, PlaceAnswer
+from webapp.api.answers import AcceptedAnswer, BacklogAnswer, EventAnswer, PlaceAnswer
 from webapp.api.bodies import MAX_BYTES, read_body
-from webapp.api.callers import Caller
+from webapp.api.callers import Caller, require_user
 from webapp.api.event_schemas import CONTENT
+from webapp.api.inputs import Input
 from webapp.api.operations import Resource
 from webapp.api.problems import (
+    BACKLOG_FULL,
     BAD_REQUEST,
     IDENTITY_CONFLICT,
     INVALID_EVENTS,
     OVERLOADED,
     TOO_LARGE,
+    TOO_MANY_EVENTS,
     UNSUPPORTED_MEDIA_TYPE,
 )
 from webapp.api.refusals import Refusal
 from webapp.core import events
 from webapp.core.api_keys import Scope
 from webapp.core.events import Accepted, EventForm
+from webapp.core.queries.backlogs import backlog_of
 from webapp.core.queries.events import find_event
 from webapp.core.queries.places import places_of
 from webapp.errors import Fault, Invalid
@@ -35,13 +41,32 @@ FORMS = {
     "application/cloudevents-batch+json": EventForm.CLOUDEVENTS_BATCH,
 }
 
+#: How full the user's backlog is, once that is a matter.
+BACKLOG_HEADER = "Hitchpost-Backlog"
+
+
+class BacklogQuery(Input):
+    """Whose backlog."""
+
+    user: str | None = Field(
+        None, max_length=512, description="A user's id or external id. A key that is bound to one needs none."
+    )
+
 
 @resource.post(
     "/events",
     scope=Scope.EVENTS_WRITE,
     status=202,
     takes=CONTENT,
-    problems=(BAD_REQUEST, IDENTITY_CONFLICT, UNSUPPORTED_MEDIA_TYPE, INVALID_EVENTS, OVERLOADED),
+    problems=(
+        BAD_REQUEST,
+        IDENTITY_CONFLICT,
+        UNSUPPORTED_MEDIA_TYPE,
+        INVALID_EVENTS,
+        BACKLOG_FULL,
+        TOO_MANY_EVENTS,
+        OVERLOADED,
+    ),
 )
 def send_events(caller: Caller) -> AcceptedAnswer:
     """Accept events: one, or up to 1,000, for one or many users.
@@ -58,7 +83,15 @@ def send_events(caller: Caller) -> AcceptedAnswer:
     except Invalid as error:
         detail = "Nothing was stored: mend what `errors` names and send the whole request again."
         raise Refusal(INVALID_EVENTS, detail, faults=error.faults) from None
+    if accepted.crowded:
+        after_this_request(partial(_warn, accepted.crowded))
     return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)
+
+
+def _warn(crowded: float, response: Response) -> Response:
+    """Say how full the backlog is before it is full."""
+    response.headers[BACKLOG_HEADER] = f"{crowded:.0%}"
+    return response
 
 
 def _accept(caller: Caller) -> Accepted:
@@ -84,6 +117,18 @@ def _body() -> bytes:
             raise
         words = error.detail
     raise Invalid([Fault("", words)])
+
+
+@resource.get("/backlog", scope=Scope.EVENTS_READ)
+def show_backlog(caller: Caller, query: BacklogQuery) -> BacklogAnswer:
+    """How much waits for the slowest destination of a user, and the most that may.
+
+    At that limit new events of the user are refused with 429. From 80 % on the answer to sent events says so
+    in the header Hitchpost-Backlog, and the user and the admins are told.
+    """
+    with caller.runtime.database.read() as session:
+        found = backlog_of(caller.runtime, session, require_user(session, caller, query.user))
+    return BacklogAnswer.model_validate(found)
 
 
 @resource.get("/events/<event_id>", scope=Scope.EVENTS_READ)

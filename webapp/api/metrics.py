@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from webapp.api.callers import authorize, runtime
 from webapp.api.refusals import Refusal, respond
 from webapp.core.api_keys import Scope
+from webapp.core.queries.backlogs import fullest_backlog
 from webapp.core.queries.health import Health, read_health
 from webapp.core.queries.totals import Totals, read_totals
 from webapp.core.runtime import Runtime
@@ -62,7 +63,13 @@ class _Figures(Collector):
         """Every family of figures."""
         with self._runtime.database.read() as session:
             health, totals = read_health(session), read_totals(session)
+            fullest = fullest_backlog(self._runtime, session)
         yield from _of_events(totals)
+        yield GaugeMetricFamily(
+            "hitchpost_backlog_fullest_ratio",
+            "How full the fullest backlog of a user is: at 1 new events of that user are refused.",
+            value=fullest.share if fullest else 0.0,
+        )
         yield from _of_work(health)
         yield from _of_states(health)
 

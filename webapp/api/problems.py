@@ -107,6 +107,22 @@ TOO_MANY_REQUESTS = Problem(
     title="Too many requests",
     meaning="This API key asks faster than it may. Wait for the seconds of the Retry-After header.",
 )
+BACKLOG_FULL = Problem(
+    slug="backlog-full",
+    status=429,
+    title="As much waits for this user as may",
+    meaning="A destination of this user takes nothing, or too slowly, and the limit of what may wait for it "
+    "is reached; `detail` says which. Nothing was stored. Send the same request again after the seconds of "
+    "the Retry-After header. The destination's page says why it does not catch up: mend that, or disconnect "
+    "it; an admin can raise `HITCHPOST_BACKLOG_EVENTS` and `HITCHPOST_BACKLOG_BYTES`.",
+)
+TOO_MANY_EVENTS = Problem(
+    slug="too-many-events",
+    status=429,
+    title="Too many events for this user",
+    meaning="More events come for this user than `HITCHPOST_EVENTS_PER_SECOND` allows. Nothing was stored: "
+    "send the same request again after the seconds of the Retry-After header.",
+)
 INTERNAL = Problem(
     slug="internal-error",
     status=500,
@@ -144,6 +160,8 @@ PROBLEMS = (
     INVALID_EVENTS,
     INVALID,
     TOO_MANY_REQUESTS,
+    BACKLOG_FULL,
+    TOO_MANY_EVENTS,
     INTERNAL,
     VENDOR,
     OVERLOADED,

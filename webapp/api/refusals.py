@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp import errors
 from webapp.api.problems import (
+    BACKLOG_FULL,
     BAD_REQUEST,
     CONFLICT,
     FORBIDDEN,
@@ -22,6 +23,7 @@ from webapp.api.problems import (
     OVERLOADED,
     PROBLEMS,
     SIGNATURE_WRONG,
+    TOO_MANY_EVENTS,
     VENDOR,
     Problem,
 )
@@ -33,8 +35,11 @@ MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {
     problem.status: problem
     for problem in PROBLEMS
-    if problem not in {IDENTITY_CONFLICT, INVALID_EVENTS, SIGNATURE_WRONG}
+    if problem not in {IDENTITY_CONFLICT, INVALID_EVENTS, SIGNATURE_WRONG, BACKLOG_FULL, TOO_MANY_EVENTS}
 }
+
+
+_BY_LIMIT = {errors.BacklogFull: BACKLOG_FULL, errors.EventsTooFast: TOO_MANY_EVENTS}
 
 
 class Refusal(Exception):
@@ -101,7 +106,8 @@ def problem_of(error: errors.HitchpostError) -> tuple[Problem, dict[str, str]]:
     headers = {}
     match error:
         case errors.Overloaded():
-            problem, headers = OVERLOADED, {"Retry-After": str(max(1, ceil(error.retry_after)))}
+            problem = _BY_LIMIT.get(type(error), OVERLOADED)
+            headers = {"Retry-After": str(max(1, ceil(error.retry_after)))}
         case errors.NotFound():
             problem = NOT_FOUND
         case errors.IdentityConflict():

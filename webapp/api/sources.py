@@ -7,17 +7,15 @@ from uuid import UUID
 from pydantic import Field
 
 from webapp.api.answers import SourceAnswer, SourcePage, SourceSecretAnswer
-from webapp.api.callers import Caller
+from webapp.api.callers import Caller, require_user
 from webapp.api.github import address_of
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
 from webapp.api.problems import CONFLICT
 from webapp.core import sources as core
-from webapp.core import users
 from webapp.core.api_keys import Scope
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
 from webapp.core.queries.sources import SourceRow, find_source, list_sources
-from webapp.errors import Fault, Invalid
 
 resource = Resource("Sources")
 
@@ -56,7 +54,7 @@ def make_source(caller: Caller, body: NewSource) -> SourceSecretAnswer:
     return _with_secret(
         caller,
         lambda session: core.make(
-            session, caller.runtime.vault, caller.actor, _user(session, caller, body.user), body.name
+            session, caller.runtime.vault, caller.actor, require_user(session, caller, body.user), body.name
         ),
     )
 
@@ -87,16 +85,6 @@ def _with_secret(caller: Caller, change: Callable[[Any], core.Made]) -> SourceSe
         session.flush()
         row = find_source(session, caller.only_user, made.source.id)
     return SourceSecretAnswer(source=_answer(row), secret=made.secret.reveal())
-
-
-def _user(session: Any, caller: Caller, name: str | None) -> UUID:
-    """Whose it is to be. Raises Invalid."""
-    if name is None and caller.only_user is not None:
-        return caller.only_user
-    user = None if name is None else users.find_by_name(session, name)
-    if user is None or caller.only_user not in {None, user.id}:
-        raise Invalid([Fault("user", "names no user that this API key may act for")])
-    return user.id
 
 
 def _answer(row: SourceRow) -> SourceAnswer:

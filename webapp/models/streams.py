@@ -48,6 +48,11 @@ class Stream(Base):
     head_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     tail_seq: Mapped[int] = mapped_column(BigInteger, default=1)
     last_accepted_at: Mapped[datetime | None]
+    #: the bytes of all bodies that it ever took
+    bytes_in: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    #: all its destinations had settled so much when that was last looked up (core.events.backlogs)
+    floor_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    floor_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
 
 class Event(Base):
@@ -71,6 +76,8 @@ class Event(Base):
     accepted_at: Mapped[datetime]
     #: the outgoing envelope, exact JSON in UTF-8: batches join it, nobody parses it again
     body: Mapped[bytes]
+    #: the bytes of its stream's bodies up to and with this one; null: from before that was kept
+    bytes_in: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Destination(Base):

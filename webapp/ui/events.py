@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
+from webapp.core.queries.backlogs import backlog_of
 from webapp.core.queries.connection import require_connection
 from webapp.core.queries.events import (
     EventRow,
@@ -79,8 +80,11 @@ def _page(form: Form) -> str:
     whose = _whose()
     with runtime().database.read() as session:
         page = list_events(session, whose.id, after=after()) if whose else None
+        backlog = backlog_of(runtime(), session, whose.id) if whose else None
         streams = () if whose else list_streams(session)
-    return render_template("events/index.html", whose=whose, page=page, streams=streams, form=form)
+    return render_template(
+        "events/index.html", whose=whose, page=page, backlog=backlog, streams=streams, form=form
+    )
 
 
 def _whose() -> User | None:

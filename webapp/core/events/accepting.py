@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from webapp.core.events import limits
+from webapp.core.events.backlogs import Load
 from webapp.core.events.cloudevents import read_cloudevent
 from webapp.core.events.drafts import Draft
 from webapp.core.events.forms import EventForm, read_items
@@ -18,7 +20,7 @@ from webapp.core.events.native import read_native
 from webapp.core.events.owners import find_streams, forget_streams
 from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, public_id, store
 from webapp.core.runtime import Bell, Runtime
-from webapp.errors import Fault, NotFound, Overloaded
+from webapp.errors import BacklogFull, Fault, NotFound, Overloaded
 from webapp.lib import clock
 from webapp.lib.database import Database, is_contention
 
@@ -34,6 +36,8 @@ class Accepted:
     accepted: int
     duplicates: int
     ids: tuple[str, ...]
+    #: how full the backlog is, if it nears its cap: 1.0 is all of it
+    crowded: float = 0.0
 
 
 def accept(runtime: Runtime, payload: bytes, *, form: EventForm, only_user: UUID | None) -> Accepted:
@@ -41,7 +45,8 @@ def accept(runtime: Runtime, payload: bytes, *, form: EventForm, only_user: UUID
 
     `only_user` is the user that the sender's API key is bound to. An event with the user, source, id and
     content of a known one is a duplicate. Raises Invalid (a Fault for every bad item), IdentityConflict
-    when a known identity comes with other content, Overloaded when the database is busy or full.
+    when a known identity comes with other content, BacklogFull or EventsTooFast at a limit of the user,
+    Overloaded when the database is busy or full.
     """
     drafts, faults = _read(payload, form, clock.now())
     return accept_drafts(runtime, drafts, only_user=only_user, faults=faults)
@@ -53,6 +58,9 @@ def accept_drafts(
     """As `accept`, from where every form is the same; `faults` are those of items that made no draft."""
     try:
         stored = _submit(runtime, drafts, only_user, faults)
+    except BacklogFull as error:
+        limits.of(runtime).note_full(error)
+        raise
     except PoolTimeout:
         raise Overloaded(_BUSY) from None
     except DBAPIError as error:
@@ -62,18 +70,24 @@ def accept_drafts(
     if stored.woken:
         runtime.wake(Bell.DELIVERY)
     ids = tuple(public_id(stream, seq) for stream, seq in stored.places)
-    return Accepted(accepted=len(ids) - stored.duplicates, duplicates=stored.duplicates, ids=ids)
+    return Accepted(
+        accepted=len(ids) - stored.duplicates,
+        duplicates=stored.duplicates,
+        ids=ids,
+        crowded=stored.crowded,
+    )
 
 
 def _submit(
     runtime: Runtime, drafts: Sequence[Draft], only_user: UUID | None, faults: Sequence[Fault]
 ) -> Stored:
-    group = _group(runtime.database)
+    streams = find_streams(runtime, drafts, only_user, faults)
+    limits.of(runtime).check(streams)
     try:
-        return group.submit(Batch(drafts, find_streams(runtime, drafts, only_user, faults)))
+        return _group(runtime).submit(Batch(drafts, streams))
     except NotFound:  # a user was removed meanwhile: now it will be said whose
         forget_streams(runtime.database)
-        return group.submit(Batch(drafts, find_streams(runtime, drafts, only_user, faults)))
+        return _group(runtime).submit(Batch(drafts, find_streams(runtime, drafts, only_user, faults)))
 
 
 def _read(payload: bytes, form: EventForm, now: datetime) -> tuple[Sequence[Draft], Sequence[Fault]]:
@@ -91,11 +105,12 @@ def _read(payload: bytes, form: EventForm, now: datetime) -> tuple[Sequence[Draf
     return drafts, faults
 
 
-def _group(database: Database) -> GroupCommit[Batch, Stored]:
+def _group(runtime: Runtime) -> GroupCommit[Batch, Stored]:
+    most = Load(runtime.settings.backlog_events, runtime.settings.backlog_bytes)
     made: GroupCommit[Batch, Stored] = GroupCommit(
-        partial(store, database), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS
+        partial(store, runtime.database, most=most), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS
     )
-    return _groups.setdefault(database, made)
+    return _groups.setdefault(runtime.database, made)
 
 
 def _is_unable(error: DBAPIError) -> bool:

@@ -26,6 +26,7 @@ _TYPES = {
     "time": "timestamptz",
     "accepted_at": "timestamptz",
     "body": "bytea",
+    "bytes_in": "bigint",
 }
 _ARRAYS = ", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in _TYPES.items())
 _INSERT_ARRAYS = text(

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, text, update
 from sqlalchemy.orm import Session
 
-from webapp.core.events import starts
+from webapp.core.events import backlogs, starts
 from webapp.core.events.drafts import Draft
 from webapp.core.events.statements import find_known, insert_events
 from webapp.core.streams import rows
@@ -41,10 +41,15 @@ class Stored:
     places: Sequence[tuple[UUID, int]]
     duplicates: int
     woken: bool
+    #: how full the fullest backlog of its users is, if it nears the cap: 1.0 is all of it
+    crowded: float = 0.0
 
 
-def store(database: Database, batches: Sequence[Batch]) -> list[Stored]:
-    """Store the events of several requests, or none of them. Raises IdentityConflict, NotFound."""
+def store(database: Database, batches: Sequence[Batch], *, most: backlogs.Load | None = None) -> list[Stored]:
+    """Store the events of several requests, or none of them. Raises IdentityConflict, NotFound, BacklogFull.
+
+    `most` is what the backlog of a user may come to; None: whatever comes.
+    """
     with database.write() as session:
         if not database.is_sqlite:
             session.connection().execute(_LOCK_TIMEOUT)
@@ -60,8 +65,12 @@ def store(database: Database, batches: Sequence[Batch]) -> list[Stored]:
         ]
         writer = _Writer(heads, find_known(session, keys), starts.Starts(session, heads))
         placed = [writer.place(batch) for batch in batches]
+        crowded = backlogs.admit(session, most, heads, writer.reached()) if most else {}
         woken = writer.write(session)
-    return [Stored(places, duplicates, woken) for places, duplicates in placed]
+    return [
+        Stored(places, duplicates, woken, max((crowded.get(one, 0.0) for one in batch.streams), default=0.0))
+        for batch, (places, duplicates) in zip(batches, placed, strict=True)
+    ]
 
 
 _LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '1s'")
@@ -80,6 +89,7 @@ class _Writer:
         self._heads = heads
         self._known = known
         self._starts = seen
+        self._bytes = {stream: head.bytes_in for stream, head in heads.items()}
         self._events: list[dict[str, Any]] = []
 
     def place(self, batch: Batch) -> tuple[list[tuple[UUID, int]], int]:
@@ -104,6 +114,8 @@ class _Writer:
         seq = self._next[stream]
         self._next[stream] = seq + 1
         found = self._known[stream, draft.key_hash] = (seq, draft.digest)
+        body = self._starts.body_of(draft, stream)
+        self._bytes[stream] += len(body)
         self._events.append(
             {
                 "stream_id": stream,
@@ -116,7 +128,8 @@ class _Writer:
                 "state": draft.state,
                 "time": draft.time,
                 "accepted_at": self._accepted_at(stream),
-                "body": self._starts.body_of(draft, stream),
+                "body": body,
+                "bytes_in": self._bytes[stream],
             }
         )
         return found
@@ -125,6 +138,14 @@ class _Writer:
         # A clock that was set back must not make a later event look older: rewinding searches by this time.
         head = self._heads[stream]
         return head.now if head.last_accepted_at is None else max(head.now, head.last_accepted_at)
+
+    def reached(self) -> dict[UUID, backlogs.Load]:
+        """How far each stream is that takes something."""
+        return {
+            stream: backlogs.Load(self._next[stream] - 1, self._bytes[stream])
+            for stream, head in self._heads.items()
+            if self._next[stream] > head.seq + 1
+        }
 
     def write(self, session: Session) -> bool:
         """Write everything; True when a destination became due."""
@@ -135,7 +156,12 @@ class _Writer:
         session.connection().execute(
             _MOVE_HEAD,
             [
-                {"id_": stream, "seq": self._next[stream] - 1, "at": self._accepted_at(stream)}
+                {
+                    "id_": stream,
+                    "seq": self._next[stream] - 1,
+                    "at": self._accepted_at(stream),
+                    "bytes": self._bytes[stream],
+                }
                 for stream in sorted(touched)
             ],
         )
@@ -154,7 +180,7 @@ _MAKE_DUE = (
 _MOVE_HEAD = (
     update(Stream)
     .where(Stream.id == bindparam("id_"))
-    .values(head_seq=bindparam("seq"), last_accepted_at=bindparam("at"))
+    .values(head_seq=bindparam("seq"), last_accepted_at=bindparam("at"), bytes_in=bindparam("bytes"))
 )
 
 

@@ -77,6 +77,7 @@ _KINDS: Mapping[str, Kind] = {
     "stream.gap": Kind(subject="A stream has a gap"),
     "client_refused": Kind(subject="A vendor refuses our client", news=News.VENDOR_INCIDENT),
     "vendor.incident": Kind(subject="A vendor has trouble", news=News.VENDOR_INCIDENT),
+    "backlog.filling": Kind(subject="A backlog nears its limit"),
     "host.down": Kind(subject="A vendor's host does not answer"),
     "vendor.recovered": Kind(subject="A vendor is well again", news=News.VENDOR_RECOVERED),
     "webhook.gone": Kind(subject="The host app takes no webhooks any more"),

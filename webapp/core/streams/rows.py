@@ -22,6 +22,10 @@ class Head(NamedTuple):
     last_accepted_at: datetime | None
     #: the database's clock
     now: datetime
+    #: the bytes of all its bodies, and what was settled by all when that was last looked up
+    bytes_in: int = 0
+    floor_seq: int = 0
+    floor_bytes: int = 0
 
 
 def ensure(session: Session, user_id: UUID) -> UUID:
@@ -46,12 +50,15 @@ def lock(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
     FOR NO KEY UPDATE, so that events (which refer to the row by its key) can be inserted meanwhile.
     """
     found = session.connection().execute(_LOCK, {"ids": list(stream_ids)})
-    return {row[0]: Head(row[1], row[2], row[3], row[4]) for row in found}
+    return {row[0]: Head(*row[1:]) for row in found}
 
 
 # Built once: it is in every request's way.
 _LOCK = (
-    select(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time())
+    select(
+        *(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time()),
+        *(Stream.bytes_in, Stream.floor_seq, Stream.floor_bytes),
+    )
     .where(Stream.id.in_(bindparam("ids", expanding=True)))
     .order_by(Stream.id)
     .with_for_update(key_share=True)
