@@ -75,6 +75,7 @@ def test_from_connect_to_the_account_s_page_and_out_again(
     agree(bob)
     expect(bob.get_by_role("heading", name="Connect this account?")).to_be_visible()
     expect(bob.get_by_role("main")).to_contain_text("ada@vendor.test")
+    expect(bob.get_by_role("main")).to_contain_text("nothing is forwarded.")
     look(bob)
     assert connections(site) == 0
     bob.get_by_role("button", name="Yes, connect").dblclick()

@@ -220,8 +220,11 @@ class Authorizes(Protocol):
 
     #: how long a code lives, in seconds
     code_seconds: ClassVar[float]
-    #: sentences: what it needs, will do, will never do
-    needs: ClassVar[tuple[str, ...]]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Sentences: what it needs, will do, will never do."""
+        ...
 
     def client_key(self) -> str:
         """Our registration; stable per client id."""

@@ -184,6 +184,7 @@ def _page(page: Page) -> str:
         "install/page.html",
         page=page,
         vendor=provider_named(runtime(), page.provider).title,
+        takes_events=bool(kinds_of(runtime(), page.provider)),
         continue_url=runtime().settings.continue_url,
     )
 

@@ -20,6 +20,7 @@ from webapp.errors import AccessRefused, GrantRefused
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
 from webapp.providers.base import (
+    Authorizes,
     Connects,
     EnvironmentListing,
     Installs,
@@ -133,7 +134,7 @@ class ProviderContract(ABC):
         assert provider.name.isidentifier()
         assert provider.name.islower()
         assert provider.title
-        assert isinstance(provider, Installs) != isinstance(provider, Connects)
+        assert [isinstance(provider, way) for way in (Installs, Authorizes, Connects)].count(True) == 1
 
     def test_it_can_do_what_the_core_asks_of_every_provider(self, provider: Any) -> None:
         abilities: object = provider

@@ -42,11 +42,6 @@ class StandardVendor:
     lists_with: ClassVar[tuple[str, str]] = ("grant", "")
     #: "A maximum authorization code lifetime of 10 minutes is RECOMMENDED"; many servers keep to one
     code_seconds: ClassVar[float] = 60.0
-    needs: ClassVar[tuple[str, ...]] = (
-        "Needs: that you authorize it on the vendor's own page.",
-        "Does: reads whose account it is, keeps that access alive, and gives it back when you disconnect.",
-        "Never: sees your password, or forwards anything before you chose where.",
-    )
 
     def __init__(self, name: str, vendor: OAuth2Vendor, settings: Settings) -> None:
         self.name = name
@@ -54,6 +49,12 @@ class StandardVendor:
         self.farewell = f"If {vendor.title} still lists this app among those with access, remove it there."
         #: without an address for events there is nothing to forward to
         self.kinds: tuple[DestinationKind, ...] = (cloudevents.kind_of(name),) if vendor.events_url else ()
+        does = "sends your events in order" if self.kinds else "hands it to the app that asks for it"
+        self.needs: tuple[str, ...] = (
+            "Needs: that you authorize it on the vendor's own page.",
+            f"Does: reads whose account it is, keeps that access alive, and {does}.",
+            "Never: sees your password, or forwards anything before you chose where.",
+        )
         self._vendor = vendor
         self._redirect_url = f"{settings.public_url}/install/{name}/callback"
         self._secrets = ClientSecrets(vendor.client_secret, vendor.client_secret_previous)
