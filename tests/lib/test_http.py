@@ -10,8 +10,6 @@ from pathlib import Path
 import httpx2
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request as Asked
-from werkzeug import Response as Answer
 
 from webapp.errors import VendorUnavailable
 from webapp.lib import http as http_module
@@ -271,25 +269,18 @@ def test_a_library_s_own_client_keeps_the_same_bounds(http: Http, httpserver: HT
 
 
 def test_threads_share_one_client_and_each_has_its_own_deadline(http: Http, httpserver: HTTPServer) -> None:
-    release = threading.Event()
-
-    def slow(_asked: Asked) -> Answer:
-        release.wait(5)
-        return Answer("late")
-
-    httpserver.expect_request("/slow").respond_with_handler(slow)
     httpserver.expect_request("/x").respond_with_data("quick")
     failures: list[VendorUnavailable] = []
 
-    def wait() -> None:
+    def wait(url: str) -> None:
         try:
-            http.send(get(httpserver.url_for("/slow")))
+            http.send(get(url))
         except VendorUnavailable as error:
             failures.append(error)
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert http.send(get(httpserver.url_for("/x"))).body == b"quick"
-    thread.join(5)
-    release.set()
+    with raw_server(never_answer) as url:
+        thread = threading.Thread(target=wait, args=(url,))
+        thread.start()
+        assert http.send(get(httpserver.url_for("/x"))).body == b"quick"
+        thread.join(5)
     assert [str(error) for error in failures] == ["no answer in time"]

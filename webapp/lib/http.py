@@ -5,7 +5,6 @@ brings its own httpx2 client (Authlib). A 3xx is an answer like any other: follo
 another host.
 """
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ import httpx2
 
 from webapp.errors import VendorUnavailable
 from webapp.lib import network
+from webapp.lib.wires import Wires
 
 #: A whole call, from the name's resolution to the last byte, takes at most this many seconds.
 DEADLINE_SECONDS = 12.0
@@ -50,12 +50,8 @@ class Http:
     def __init__(self, *, allow_private: bool = False, deadline: float = DEADLINE_SECONDS) -> None:
         """`allow_private` lets calls reach loopback and private addresses: for development's sandbox."""
         self._deadline = deadline
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            max_connections=200,
-            keepalive_expiry=_KEEP_IDLE_SECONDS,
-            network_backend=network.GuardedBackend(allow_private=allow_private),
-        )
+        backend = network.GuardedBackend(allow_private=allow_private)
+        self._wires = Wires(backend, keep_seconds=_KEEP_IDLE_SECONDS)
         self.transport: httpx2.BaseTransport = _Transport(self)
 
     def send(self, request: Request) -> Response:
@@ -82,21 +78,17 @@ class Http:
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
+        self._wires.close()
 
     def _exchange(self, request: Request) -> Response:
-        sent = httpcore2.Request(
-            request.method, request.url.encode("ascii"), headers=_headers(request), content=request.body
+        status, headers, body = self._wires.exchange(
+            request.method, request.url, _headers(request), request.body, most_bytes=ANSWER_BYTES
         )
-        answer = self._pool.handle_request(sent)
-        try:
-            body = _read(answer)
-        finally:
-            answer.close()
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+        if len(body) > ANSWER_BYTES:
+            raise _TooLarge
         if headers.get("content-encoding", "identity") != "identity":
-            raise VendorUnavailable("the answer is compressed though we asked for none", status=answer.status)
-        return Response(status=answer.status, headers=headers, body=body)
+            raise VendorUnavailable("the answer is compressed though we asked for none", status=status)
+        return Response(status=status, headers=headers, body=body)
 
 
 def host_of(request: Request) -> str:
@@ -126,30 +118,10 @@ class _Transport(httpx2.BaseTransport):
         return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
 
-def _headers(request: Request) -> list[tuple[bytes, bytes]]:
-    host = httpcore2.URL(request.url.encode("ascii"))
+def _headers(request: Request) -> dict[str, bytes]:
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers.setdefault("accept", "application/json")
-    headers |= {
-        "host": _host(host),
-        "user-agent": _USER_AGENT,
-        "accept-encoding": "identity",
-    }
+    headers |= {"host": host_of(request), "user-agent": _USER_AGENT, "accept-encoding": "identity"}
     if request.body or request.method in {"POST", "PUT", "PATCH"}:
         headers["content-length"] = str(len(request.body))
-    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-def _host(url: httpcore2.URL) -> str:
-    name = url.host.decode("ascii")
-    name = f"[{name}]" if ":" in name else name
-    return name if url.port is None else f"{name}:{url.port}"
-
-
-def _read(answer: httpcore2.Response) -> bytes:
-    body = bytearray()
-    for chunk in answer.iter_stream():
-        body += chunk
-        if len(body) > ANSWER_BYTES:
-            raise _TooLarge
-    return bytes(body)
+    return {name: value.encode("latin-1") for name, value in headers.items()}
