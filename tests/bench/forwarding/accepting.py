@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests import seeding
-from tests.bench.forwarding import load, stage
+from tests.bench.forwarding import filling, load, stage
 from tests.bench.forwarding.machine import cpu_seconds
 from tests.bench.forwarding.services import Services
 from tests.bench.forwarding.table import Row, times
@@ -30,7 +30,7 @@ def rows(folder: Path, services: Services | None, *, rounds: int, seconds: float
 
 def _compare(name: str, ours: stage.Stage, folder: Path, rounds: int, seconds: float) -> Iterator[Row]:
     users = _prepare(ours)
-    rates: dict[str, list[tuple[float, float]]] = {"one": [], "hundred": [], "cost": []}
+    rates: dict[str, list[tuple[float, float]]] = {"one": [], "hundred": [], "cost": [], "bulk": []}
     with stage.hello(folder) as (url, pid):
         for _ in range(rounds):
             bare, bare_cost = _push(url, "", users, 1, seconds, pid)
@@ -39,6 +39,7 @@ def _compare(name: str, ours: stage.Stage, folder: Path, rounds: int, seconds: f
             rates["one"].append((one, bare))
             rates["cost"].append((bare_cost, cost))
             rates["hundred"].append((hundred * 100, bare))
+            rates["bulk"].append((hundred * 100, filling.bulk_rate(ours.runtime.database, seconds)))
     yield Row(
         name=f"one event a request against hello-world ({name})",
         must=0.6,
@@ -57,6 +58,9 @@ def _compare(name: str, ours: stage.Stage, folder: Path, rounds: int, seconds: f
         unit="/s",
         write=times,
     )
+
+    name = f"100 a request against the same database's bare insert of 100 rows a commit ({name})"
+    yield Row(name=name, must=0, aim=0, pairs=rates["bulk"], unit="/s")
 
 
 def _prepare(ours: stage.Stage) -> str:

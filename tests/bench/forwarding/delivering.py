@@ -5,13 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 from tests import seeding
-from tests.bench.forwarding import stage
+from tests.bench.forwarding import load, stage
 from tests.bench.forwarding.contestants import BullMQ, Contestant, Delivered, NaiveCelery, Ours
 from tests.bench.forwarding.services import Services
 from tests.bench.forwarding.table import Row, one_of, times
 
 #: events a delivery; with `share` less, for a quick look
 COUNTS = {"batch": 40_000, "single": 4_000, "celery": 1_000, "bullmq": 4_000}
+FORMS = ("batch", "single")
 _USERS = 4
 #: what one worker process of Celery may be
 POOLS = {
@@ -40,7 +41,25 @@ def rows(folder: Path, services: Services, *, rounds: int, share: float) -> Iter
         for _ in range(rounds):
             for name, one in who.items():
                 seen[name].append(one.deliver(_count(name, share)))
+        absorbed = [_absorbs(vendor, events) for events in (100, 1)]
     yield from _table(seen, celery.pool[1])
+    for what, form, most in zip(("events/s in batches", "single requests/s"), FORMS, absorbed, strict=True):
+        fastest = max(one.rate for name, several in seen.items() if name.endswith(form) for one in several)
+        name = f"the sink: {what} it absorbs against the most that was delivered"
+        yield Row(name=name, must=10, aim=10, pairs=[(most, fastest)], unit="/s", write=times)
+
+
+def _absorbs(vendor: stage.Vendor, events: int) -> float:
+    """Events a second that the sink takes, pushed as fast as one process can."""
+    asked = load.Load(
+        url=f"{vendor.url}/",
+        seconds=2,
+        events=events,
+        users="u",
+        connections=4,
+        ahead=2 if events > 1 else 100,
+    )
+    return load.run(asked).rate * events
 
 
 def _count(name: str, share: float) -> int:

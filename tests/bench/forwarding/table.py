@@ -27,7 +27,9 @@ class Row:
 
     @property
     def reached(self) -> str:
-        """`aim`, `must` or `no`."""
+        """`aim`, `must` or `no`; a row without bounds is there to be looked at."""
+        if not self.aim:
+            return "–"
         for name, bound in (("aim", self.aim), ("must", self.must)):
             if self.seen >= bound if self.more else self.seen <= bound:
                 return name
@@ -38,7 +40,7 @@ class Row:
         sign = "≥" if self.more else "≤"
         ours, beside = (median(values) for values in zip(*self.pairs, strict=True))
         figures = f"{_figure(ours)} : {_figure(beside)} {self.unit}".strip() if self.unit else ""
-        bounds = (f"{sign} {self.write(bound)}" for bound in (self.must, self.aim))
+        bounds = (f"{sign} {self.write(bound)}" if bound else "–" for bound in (self.must, self.aim))
         return (self.name, *bounds, f"**{self.write(self.seen)}**", self.reached, figures)
 
 
