@@ -8,7 +8,8 @@ transaction fails, each request is tried alone, so that no request can spoil ano
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,8 @@ Done = TypeVar("Done")
 @dataclass(slots=True, eq=False)
 class _Ticket(Generic[Work, Done]):
     work: Work
+    #: held until the work is settled, or its thread is to run the next group: nobody else is woken for it
+    turn: threading.Lock = field(default_factory=threading.Lock)
     settled: bool = False
     results: Sequence[Done] = ()
     error: SQLAlchemyError | HitchpostError | None = None
@@ -38,30 +41,31 @@ class GroupCommit(Generic[Work, Done]):
         self._weigh = weigh
         self._most = most
         self._waiting: deque[_Ticket[Work, Done]] = deque()
-        self._changed = threading.Condition()
+        self._guard = threading.Lock()
         self._running = False
 
     def submit(self, work: Work) -> Done:
         """Run `work`, perhaps together with others. Raises what `run` raises for it alone."""
         ticket: _Ticket[Work, Done] = _Ticket(work)
-        with self._changed:
+        ticket.turn.acquire()
+        with self._guard:
             self._waiting.append(ticket)
-        while (group := self._take_turn(ticket)) is not None:
+            waits, self._running = self._running, True
+        if waits:
+            ticket.turn.acquire()
+        while not ticket.settled:
+            group = self._take_group()
             try:
                 self._run_group(group)
             finally:
-                self._end_turn(group)
+                self._end_turn(group, ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.results[0] if ticket.results else self._run([work])[0]
 
-    def _take_turn(self, ticket: _Ticket[Work, Done]) -> list[_Ticket[Work, Done]] | None:
-        """Wait until `ticket` is settled (None) or this thread is to run a group: the oldest first."""
-        with self._changed:
-            self._changed.wait_for(lambda: ticket.settled or not self._running)
-            if ticket.settled:
-                return None
-            self._running = True
+    def _take_group(self) -> list[_Ticket[Work, Done]]:
+        """The oldest of those that wait, as many as go together."""
+        with self._guard:
             group = [self._waiting.popleft()]
             weight = self._weigh(group[0].work)
             while self._waiting and weight + self._weigh(self._waiting[0].work) <= self._most:
@@ -79,9 +83,14 @@ class GroupCommit(Generic[Work, Done]):
         for ticket, result in zip(group, results, strict=True):
             ticket.results = (result,)
 
-    def _end_turn(self, group: Sequence[_Ticket[Work, Done]]) -> None:
-        with self._changed:
-            self._running = False
+    def _end_turn(self, group: Sequence[_Ticket[Work, Done]], own: _Ticket[Work, Done]) -> None:
+        """Let the group go on; once one's own work is settled, let the oldest that waits run the next."""
+        with self._guard:
             for ticket in group:
                 ticket.settled = True
-            self._changed.notify_all()
+            woken = [ticket for ticket in group if ticket is not own]
+            if own.settled:
+                woken += islice(self._waiting, 1)
+                self._running = bool(self._waiting)
+        for ticket in woken:
+            ticket.turn.release()
