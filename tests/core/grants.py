@@ -12,7 +12,9 @@ from webapp.models import Connection, ConnectionState, Credential, CredentialKin
 LIFETIME = 86_400.0
 
 
-def make_grants(runtime: Runtime, count: int, *, due: bool = False) -> list[Credential]:
+def make_grants(
+    runtime: Runtime, count: int, *, due: bool = False, lifetime: float = LIFETIME
+) -> list[Credential]:
     """So many connections of one user, each with a grant of its own."""
     with runtime.database.write() as session:
         owner = users.ensure_external(session, "grants").id
@@ -29,7 +31,7 @@ def make_grants(runtime: Runtime, count: int, *, due: bool = False) -> list[Cred
                     "access_token": Secret(f"access-canary-{number}"),
                     "refresh_token": Secret(f"refresh-canary-{connection.id}"),
                 },
-                lifetime=LIFETIME,
+                lifetime=lifetime,
             )
             for number, connection in enumerate(made)
         ]
