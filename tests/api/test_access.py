@@ -141,7 +141,7 @@ def test_an_unknown_address_and_a_wrong_method_are_problems(world: World) -> Non
 
 
 def test_a_key_that_asks_too_fast_is_told_to_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_buckets", limits.Buckets(rate=0.01, burst=2.0))
+    monkeypatch.setattr(limits, "_usual", limits.Buckets(rate=0.01, burst=2.0))
     key = world.key(Scope.CONNECTIONS_READ)
     answers = [world.client.get(f"{PREFIX}/connections", headers=key) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]

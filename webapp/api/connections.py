@@ -69,6 +69,7 @@ def show_connection(caller: Caller, connection_id: UUID) -> ConnectionDetailAnsw
     "/connections/<uuid:connection_id>/access-token",
     scope=Scope.CREDENTIALS_READ,
     problems=(CONFLICT, VENDOR),
+    quick=True,
 )
 def show_access_token(caller: Caller, connection_id: UUID, query: AccessTokenQuery) -> AccessTokenAnswer:
     """An access token of the vendor's that works now.
@@ -76,9 +77,14 @@ def show_access_token(caller: Caller, connection_id: UUID, query: AccessTokenQue
     It is refreshed first when it would not last `min_ttl` seconds (as far as the vendor's lifetimes allow).
     Every answer leaves a line in the connection's timeline.
     """
-    with caller.runtime.database.read() as session:
-        require_connection(session, caller.only_user, connection_id)
-    given = hand_out(caller.runtime, caller.actor, connection_id, scope=query.scope, min_ttl=query.min_ttl)
+    given = hand_out(
+        caller.runtime,
+        caller.actor,
+        connection_id,
+        only_user=caller.only_user,
+        scope=query.scope,
+        min_ttl=query.min_ttl,
+    )
     return AccessTokenAnswer(access_token=given.access_token.reveal(), expires_at=given.expires_at)
 
 

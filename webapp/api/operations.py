@@ -47,6 +47,8 @@ class Operation:
     body: type[BaseModel] | None = None
     answer: type[BaseModel]
     problems: tuple[Problem, ...] = ()
+    #: asked for again and again, and cheap: more of it are let in
+    quick: bool = False
     #: the OpenAPI `content` of the request, where the view reads its body itself
     takes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -83,9 +85,11 @@ class Resource:
         self.tag = tag
         self.operations: list[Operation] = []
 
-    def get(self, path: str, *, scope: Scope, problems: tuple[Problem, ...] = ()) -> Callable[[View], View]:
+    def get(
+        self, path: str, *, scope: Scope, problems: tuple[Problem, ...] = (), quick: bool = False
+    ) -> Callable[[View], View]:
         """Declare a read."""
-        return self._declare("GET", path, scope=scope, status=200, problems=problems)
+        return self._declare("GET", path, scope=scope, status=200, problems=problems, quick=quick)
 
     def post(
         self,
@@ -126,7 +130,7 @@ def serve(operation: Operation) -> Callable[..., Response]:
     def handle(**arguments: Any) -> Response:
         caller = authorize(operation.scope)
         if not operation.takes:  # events are bounded by what the database takes, not by a number
-            take_turn(caller.actor.name)
+            take_turn(caller.actor.name, quick=operation.quick)
         if operation.query is not None:
             arguments["query"] = read_query(operation.query)
         if operation.body is not None:

@@ -118,19 +118,6 @@ def find(
     return session.execute(query).scalar_one_or_none()
 
 
-def find_now(
-    session: Session, connection_id: UUID, kind: CredentialKind, *, scope: str = ""
-) -> tuple[Credential, datetime] | None:
-    """The credential in that slot and the database's clock, in one statement; None when it holds nothing."""
-    query = select(Credential, db_time()).where(
-        Credential.connection_id == connection_id,
-        Credential.slot == _slot(kind, scope, None),
-        Credential.sealed.is_not(None),
-    )
-    row = session.execute(query).one_or_none()
-    return (row[0], row[1]) if row else None
-
-
 def wipe(session: Session, connection_id: UUID) -> None:
     """Forget every secret of a connection. One generation up: no refresh in flight can bring one back."""
     session.execute(
@@ -234,7 +221,6 @@ __all__ = [
     "add",
     "code_digests",
     "find",
-    "find_now",
     "make_chain_key",
     "make_vault_key",
     "open_chain_key",
