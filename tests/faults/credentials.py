@@ -40,7 +40,7 @@ from webapp.models import Connection, ConnectionState, Credential
 #: The mean share of a life after which a grant is refreshed.
 SHARE = 0.585
 #: Longer than a lease and the call to its holder.
-FROZEN_SECONDS = 70.0
+FROZEN_SECONDS = 30.0
 _LONGEST_OUTAGE = 10.0
 
 
@@ -162,6 +162,7 @@ class Campaign:
         kinds += [self._no_redis, *([self._freeze] if self._plan.freezes else [])]
         while (now := time.monotonic()) < end:
             self._thaw(now=now)
+            self._mend()
             time.sleep(min(end - now, self._chance.uniform(0.2, 1.0) * self._plan.pause))
             fault = self._chance.choice(kinds)
             fault()
@@ -175,6 +176,12 @@ class Campaign:
         self._thaws.pop(worker, None)
         self.vendor.excuse()
         worker.start()
+
+    def _mend(self) -> None:
+        """As a supervisor does: a worker that found no database when it came up starts again."""
+        for worker in self._workers:
+            if worker.ended():
+                worker.start()
 
     def _freeze(self) -> None:
         if not self._thaws:
@@ -210,8 +217,9 @@ class Campaign:
         self._thaw(now=float("inf"))
         with runtime.database.write() as session:
             began = session.execute(select(db_time())).scalar_one()
-            waiting = update(Credential).where(Credential.failures > 0, Credential.lease.is_(None))
-            session.execute(waiting.values(refresh_at=db_time()))
+            # A holder that lives is called and lands what it has; one that was killed is not waited for.
+            waits = Credential.lease.is_not(None) | (Credential.failures > 0)
+            session.execute(update(Credential).where(waits).values(refresh_at=db_time()))
         behind = (
             select(func.count())
             .select_from(Credential)
@@ -220,6 +228,7 @@ class Campaign:
         )
 
         def none_behind() -> bool:
+            self._mend()
             with runtime.database.read() as session:
                 return session.scalar(behind) == 0
 

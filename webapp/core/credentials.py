@@ -73,13 +73,14 @@ def replace(
 
     `lifetime` counts from the moment they were received, `age` seconds ago.
     """
+    # Asked first: what was changed by then would be written before it, and the rest after.
+    received: datetime = session.execute(select(db_time(-age))).scalar_one()
     credential.sealed = vault.seal(_pack(parts), _cell_of(credential))
     credential.key_id = vault.active
     # Written even where it looks unchanged: a rotation may have changed it since this row was read.
     flag_modified(credential, "key_id")
     credential.fingerprint = next(iter(parts.values())).fingerprint()
     credential.generation += 1
-    received: datetime = session.execute(select(db_time(-age))).scalar_one()
     credential.issued_at = received
     credential.lease = credential.asked_at = None
     credential.failures = 0

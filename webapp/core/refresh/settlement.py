@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from webapp.core import connections, credentials
@@ -31,7 +32,7 @@ from webapp.errors import (
 )
 from webapp.lib.backoff import full_jitter
 from webapp.lib.vault import Vault
-from webapp.models import Connection, Credential
+from webapp.models import Connection, ConnectionState, Credential
 from webapp.providers.base import Grant
 
 _BASE_WAIT, _CAP_ALIVE, _CAP_DEAD = 30.0, 900.0, 3600.0
@@ -47,10 +48,10 @@ def settle(session: Session, vault: Vault, lease: Lease, answer: Answer, *, age:
 
     A grant is taken even when its lease was taken over meanwhile: whoever has one is right.
     """
-    connection = connections.lock(session, lease.connection_id)
-    credential = session.get(Credential, lease.credential_id, with_for_update=True)
-    if credential is None or credential.generation != lease.generation:
+    found = session.execute(_LOCK, {"credential_id": lease.credential_id}).one_or_none()
+    if found is None or found[1].generation != lease.generation:
         return Outcome.FENCED
+    connection, credential = found
     if isinstance(answer, Grant):
         _renew(session, vault, credential, answer, age=age)
         return _renewed(session, connection, answer)
@@ -63,6 +64,15 @@ def settle(session: Session, vault: Vault, lease: Lease, answer: Answer, *, age:
         return Outcome.NOTHING
     credential.words = str(answer)[:_WORDS_CHARACTERS]
     return _action_for(answer)(session, connection, credential, answer)
+
+
+#: The connection before what hangs from it, as everywhere.
+_LOCK = (
+    select(Connection, Credential)
+    .join(Credential, Credential.connection_id == Connection.id)
+    .where(Credential.id == bindparam("credential_id"))
+    .with_for_update()
+)
 
 
 def is_lost(answer: Answer) -> bool:
@@ -93,8 +103,9 @@ def _renew(session: Session, vault: Vault, credential: Credential, grant: Grant,
 
 def _renewed(session: Session, connection: Connection, grant: Grant) -> Outcome:
     record(session, connection, Act.REFRESHED, f"good for {_span(grant.lifetime)}")
-    session.flush()
-    connections.recover(session, connection.id)
+    if connection.state is not ConnectionState.ACTIVE:
+        session.flush()
+        connections.recover(session, connection.id)
     client_breaker.close(session, connection.client_key)
     return Outcome.RENEWED
 
