@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
-from flask import Response, abort, current_app, g, redirect, request, session, url_for
+from flask import Flask, Request, Response, abort, current_app, g, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from webapp.core import sessions
 from webapp.core.audit import Actor
@@ -22,6 +23,16 @@ R = TypeVar("R")
 RECENT_MINUTES = 15.0
 
 _SID = "sid"
+
+
+class CookieSessions(SecureCookieSessionInterface):
+    """Flask's signed cookies; who brings none, as every host app, costs no signer."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of the request's cookie, or an empty one."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 @dataclass(frozen=True, slots=True)
