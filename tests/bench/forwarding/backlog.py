@@ -111,8 +111,10 @@ def _compare(base: str, few: Field, deep: Field, wide: Field, turns: int) -> Ite
         batch.format("100,000 idle destinations", "ten"), must=1.5, aim=1.1, field=wide, act=Field.next_batch
     )
     yield timed("accepting, a million waiting against a thousand", must=0.9, aim=0.97, field=deep, act=accept)
-    for name, act in (("page of events", Field.page), ("counters, /metrics", Field.count)):
-        yield timed(f"a {name}, a million waiting against a thousand", must=2.0, aim=1.3, field=deep, act=act)
+    for name, act in (("a page of events", Field.page), ("the counters at /metrics", Field.count)):
+        yield timed(
+            f"{name} with a million waiting against a thousand", must=2.0, aim=1.3, field=deep, act=act
+        )
 
 
 def _milliseconds(act: Callable[[Field], None], field: Field) -> float:
