@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import requests
 
 from tests.services import processes
-from tests.services.fetch import Missing, npm_oidc, one_at_a_time
+from tests.services.fetch import Missing, apt, npm_oidc, one_at_a_time
 
 #: By the name of each Client; at any port of the loopback, by the rules for native applications.
 CALLBACKS = [f"http://127.0.0.1/install/{name}/callback" for name in ("basic", "post", "public")]
@@ -24,12 +24,20 @@ _SECONDS = 10.0
 
 
 def find_program() -> Path:
-    """The program that starts it; oidc-provider is fetched by npm if need be."""
+    """The program that starts it; oidc-provider is fetched by npm, and npm by Debian if we are root."""
     with one_at_a_time():
+        if shutil.which("npm") is None:
+            apt("npm")
         folder = npm_oidc()
-    if not (folder / ".lock").exists() or shutil.which("node") is None:
+    if not (folder / ".lock").exists():
         raise Missing("No oidc-provider. Install Node.js 20 or newer with npm (Debian: apt-get install npm).")
     return folder / "server.js"
+
+
+def _node(folder: Path) -> str:
+    """The Node.js that came along, or else this machine's."""
+    brought = sorted(folder.glob("node_modules/node-linux-*/bin/node"))
+    return str(brought[0]) if brought else "node"
 
 
 class OidcServer:
@@ -41,7 +49,9 @@ class OidcServer:
         self._log = self._folder / "log"
         self._port = processes.free_port()
         given = json.dumps({"port": self._port, "secret": self.secret, "callbacks": CALLBACKS})
-        self._process: subprocess.Popen[bytes] = processes.start(["node", program, given], log=self._log)
+        self._process: subprocess.Popen[bytes] = processes.start(
+            [_node(program.parent), program, given], log=self._log
+        )
 
     @property
     def issuer(self) -> str:
