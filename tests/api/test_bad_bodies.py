@@ -305,7 +305,7 @@ def test_the_good_events_that_bad_ones_are_made_of_are_good(world: World) -> Non
 def test_bad_bodies_change_nothing_anywhere_else(
     world: World, operation: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "_buckets", limits.Buckets(1e9, 1e9))
+    monkeypatch.setattr(limits, "_usual", limits.Buckets(1e9, 1e9))
     held = world.connect(world.user("u_1"))
     key = world.key()
     address = "/api/v1" + operation.path.replace("<uuid:destination_id>", str(held.destination))
