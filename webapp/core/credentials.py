@@ -67,14 +67,15 @@ def replace(
     parts: Mapping[str, Secret],
     *,
     lifetime: float | None = None,
-    age: float = 0.0,
+    received: datetime | None = None,
 ) -> None:
     """Seal new `parts` into an existing row: one generation up, failures forgotten, schedule drawn anew.
 
-    `lifetime` counts from the moment they were received, `age` seconds ago.
+    `lifetime` counts from the moment they were received, on the database's clock; None: now.
     """
-    # Asked first: what was changed by then would be written before it, and the rest after.
-    received: datetime = session.execute(select(db_time(-age))).scalar_one()
+    if received is None:
+        # Asked first: what was changed by then would be written before it, and the rest after.
+        received = session.execute(select(db_time())).scalar_one()
     credential.sealed = vault.seal(_pack(parts), _cell_of(credential))
     credential.key_id = vault.active
     # Written even where it looks unchanged: a rotation may have changed it since this row was read.

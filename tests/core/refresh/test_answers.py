@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.fake_vendor import CLIENT_KEY, FakeVendor
-from webapp.core import credentials, refresh
+from webapp.core import breakers, credentials, refresh
 from webapp.core.refresh import Outcome, client_breaker
 from webapp.core.runtime import Runtime
 from webapp.errors import (
@@ -316,8 +316,8 @@ def test_a_probe_under_way_lets_no_other_out(runtime: Runtime, grant_of: Make) -
     with runtime.database.write() as session:
         client_breaker.trip(session, CLIENT_KEY, "no", seconds=0.0)
     with runtime.database.write() as session:
-        assert client_breaker.enter(session, CLIENT_KEY)
-        assert not client_breaker.enter(session, CLIENT_KEY)
+        assert breakers.enter(session, client_breaker.SCOPE, CLIENT_KEY)
+        assert not breakers.enter(session, client_breaker.SCOPE, CLIENT_KEY)
 
 
 def test_429_slows_the_whole_client_for_as_long_as_it_says(

@@ -2,7 +2,7 @@
 refreshes would fail alike. One probe at a time finds out when it is over; no connection is blamed meanwhile.
 """
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import breakers, notices
@@ -24,9 +24,14 @@ def is_stopped(session: Session, client_key: str) -> bool:
     return session.scalar(stopped().where(Breaker.key == client_key)) is not None
 
 
-def enter(session: Session, client_key: str) -> bool:
+def of_connection() -> ColumnElement[bool]:
+    """Joins the breaker of a Connection's Client to it, in a statement that reads both."""
+    return (Breaker.scope == SCOPE) & (Breaker.key == Connection.client_key)
+
+
+def pass_by(session: Session, standing: Breaker | None) -> bool:
     """Whether a call may go out now. Once a breaker has tripped, that is one probe at a time."""
-    return breakers.enter(session, SCOPE, client_key)
+    return breakers.pass_by(session, standing)
 
 
 def trip(session: Session, client_key: str, incident: str, *, seconds: float | None = None) -> float:

@@ -21,7 +21,7 @@ from webapp.core.refresh import answers, client_breaker, pace
 from webapp.core.runtime import Runtime
 from webapp.lib.database import db_time
 from webapp.lib.secret import Secret
-from webapp.models import Connection, Credential
+from webapp.models import Breaker, Connection, Credential
 
 #: A wait for the slot and a call; no call goes on beyond it. Short, since what a killed holder had in hand is
 #: best asked for again while the vendor still takes the spent token: for half a minute, at many of them.
@@ -73,6 +73,15 @@ class Kept(Enum):
     CLIENT = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one look brings: the credential, locked; whose it is; what stops its Client, if anything."""
+
+    credential: Credential
+    connection: Connection
+    breaker: Breaker | None
+
+
 class Queue:
     """What is due, in the order in which it ends: so tokens are dead for the shortest time in all."""
 
@@ -112,10 +121,10 @@ class Queue:
             if found is None:
                 self._seen = []
                 return None
-            taken = _hold(session, self._runtime, *found, ahead=_AHEAD_SWEEPING)
+            taken = _hold(session, self._runtime, found, ahead=_AHEAD_SWEEPING)
         if taken is Kept.CLIENT:
-            self._passed.add(found[1].client_key)
-        self._seen.remove(found[0].id)
+            self._passed.add(found.connection.client_key)
+        self._seen.remove(found.credential.id)
         return taken
 
 
@@ -133,7 +142,7 @@ def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = 
         found = _first(session, _open().where(Credential.id == credential_id, free))
         if found is None:
             return None
-        taken = _hold(session, runtime, *found, ahead=_AHEAD_WAITED_FOR)
+        taken = _hold(session, runtime, found, ahead=_AHEAD_WAITED_FOR)
         return taken if isinstance(taken, Lease) else None
 
 
@@ -162,22 +171,27 @@ def _due(passed: Collection[str]) -> Select[Credential, Connection]:
     return _open().where(due, Connection.client_key.not_in(passed))
 
 
-def _first(session: Session, query: Select[Credential, Connection]) -> tuple[Credential, Connection] | None:
-    locking = query.order_by(Credential.expires_at).limit(1).with_for_update(skip_locked=True, of=Credential)
+def _first(session: Session, query: Select[Credential, Connection]) -> _Found | None:
+    locking = (
+        query.add_columns(Breaker)
+        .outerjoin(Breaker, client_breaker.of_connection())
+        .order_by(Credential.expires_at)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Credential)
+    )
     row = session.execute(locking).one_or_none()
-    return (row[0], row[1]) if row else None
+    return _Found(*row) if row else None
 
 
-def _hold(
-    session: Session, runtime: Runtime, credential: Credential, connection: Connection, *, ahead: float
-) -> Lease | Kept:
+def _hold(session: Session, runtime: Runtime, found: _Found, *, ahead: float) -> Lease | Kept:
+    credential, connection = found.credential, found.connection
     if credential.lease not in {None, _CALLED}:
         _write(session, credential.id, lease=_CALLED, refresh_at=db_time(CALLED_SECONDS))
         return Kept.CALLED
     began = time.monotonic()
     per_second = runtime.settings.refreshes_per_second
     wait = pace.reserve(session, connection.client_key, per_second=per_second, ahead=ahead)
-    if wait is None or not client_breaker.enter(session, connection.client_key):
+    if wait is None or not client_breaker.pass_by(session, found.breaker):
         return Kept.CLIENT
     lease = Lease(
         id=uuid4(),

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -31,8 +31,9 @@ from webapp.errors import (
     VendorUnavailable,
 )
 from webapp.lib.backoff import full_jitter
+from webapp.lib.database import db_time
 from webapp.lib.vault import Vault
-from webapp.models import Connection, ConnectionState, Credential
+from webapp.models import Breaker, Connection, ConnectionState, Credential
 from webapp.providers.base import Grant
 
 _BASE_WAIT, _CAP_ALIVE, _CAP_DEAD = 30.0, 900.0, 3600.0
@@ -49,12 +50,12 @@ def settle(session: Session, vault: Vault, lease: Lease, answer: Answer, *, age:
     A grant is taken even when its lease was taken over meanwhile: whoever has one is right.
     """
     found = session.execute(_LOCK, {"credential_id": lease.credential_id}).one_or_none()
-    if found is None or found[1].generation != lease.generation:
+    if found is None or found.Credential.generation != lease.generation:
         return Outcome.FENCED
-    connection, credential = found
+    connection, credential = found.Connection, found.Credential
     if isinstance(answer, Grant):
-        _renew(session, vault, credential, answer, age=age)
-        return _renewed(session, connection, answer)
+        _renew(session, vault, credential, answer, received=found.now - timedelta(seconds=age))
+        return _renewed(session, connection, answer, was_charged=found.charged is not None)
     if credential.lease != lease.id:
         return Outcome.FENCED
     credential.lease = None
@@ -68,10 +69,11 @@ def settle(session: Session, vault: Vault, lease: Lease, answer: Answer, *, age:
 
 #: The connection before what hangs from it, as everywhere.
 _LOCK = (
-    select(Connection, Credential)
+    select(Connection, Credential, db_time().label("now"), Breaker.key.label("charged"))
     .join(Credential, Credential.connection_id == Connection.id)
+    .outerjoin(Breaker, client_breaker.of_connection())
     .where(Credential.id == bindparam("credential_id"))
-    .with_for_update()
+    .with_for_update(of=(Connection, Credential))
 )
 
 
@@ -88,25 +90,28 @@ def _action_for(answer: HitchpostError) -> Callable[[Session, Connection, Creden
     return next(ACTIONS[kind] for kind in type(answer).__mro__ if kind in ACTIONS)
 
 
-def _renew(session: Session, vault: Vault, credential: Credential, grant: Grant, *, age: float) -> None:
+def _renew(
+    session: Session, vault: Vault, credential: Credential, grant: Grant, *, received: datetime
+) -> None:
     held = credentials.open_parts(vault, credential)
     parts = {"access_token": grant.access_token}
     if grant.refresh_token is not None:
         parts["refresh_token"] = grant.refresh_token
     if grant.spare_refresh_token is not None:
         parts["spare_refresh_token"] = grant.spare_refresh_token
-    credentials.replace(session, vault, credential, parts, lifetime=grant.lifetime, age=age)
+    credentials.replace(session, vault, credential, parts, lifetime=grant.lifetime, received=received)
     credential.refreshed_at = credential.issued_at
     if "refresh_token" in parts and all(parts["refresh_token"] != one for one in held.values()):
         credential.rotated_at = credential.issued_at
 
 
-def _renewed(session: Session, connection: Connection, grant: Grant) -> Outcome:
+def _renewed(session: Session, connection: Connection, grant: Grant, *, was_charged: bool) -> Outcome:
     record(session, connection, Act.REFRESHED, f"good for {_span(grant.lifetime)}")
     if connection.state is not ConnectionState.ACTIVE:
         session.flush()
         connections.recover(session, connection.id)
-    client_breaker.close(session, connection.client_key)
+    if was_charged:
+        client_breaker.close(session, connection.client_key)
     return Outcome.RENEWED
 
 
