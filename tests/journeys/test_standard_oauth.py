@@ -92,7 +92,7 @@ def test_every_kind_of_client_connects_rotates_and_ends(
     assert since(oidc_server, before, "grant.revoked") == 1
 
 
-def test_two_processes_that_refresh_at_once_spend_one_refresh_token(
+def test_eight_who_refresh_at_once_spend_one_refresh_token(
     runtime: Runtime, oidc_server: OidcServer, database_url: str
 ) -> None:
     connection = connect(runtime, oidc_server, sign_in(runtime))

@@ -20,7 +20,8 @@ from webapp.errors import (
     VendorUnavailable,
 )
 from webapp.lib import clock
-from webapp.models import AuditLine, Breaker, Connection, ConnectionState, Credential, Notice
+from webapp.lib.secret import Secret
+from webapp.models import AuditLine, Breaker, Connection, ConnectionState, Credential, CredentialKind, Notice
 
 Look = Callable[[UUID], tuple[Credential, Connection]]
 Make = Callable[[str], Credential]
@@ -190,6 +191,24 @@ def test_a_refusal_that_names_the_grant_and_is_repeated_needs_a_reconnect(
     assert [(one.kind, one.user_id) for one in notices(runtime)] == [("needs_reconnect", connection.user_id)]
     assert credential.refresh_at is not None
     assert timedelta(hours=23) < credential.refresh_at - clock.now() < timedelta(hours=25)
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_who_is_to_reconnect_is_told_what_becomes_of_the_events(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, age: Callable[..., None], *, has_key: bool
+) -> None:
+    made = grant_of("one")
+    if has_key:
+        with runtime.database.write() as session:
+            parts = {"key": Secret("ingest-canary")}
+            credentials.add(session, runtime.vault, made.connection_id, CredentialKind.INGEST_KEY, parts)
+    vendor.refresh_faults = [NAMED, NAMED]
+    refresh.sweep(runtime)
+    age(made.id, 301)
+    refresh.sweep(runtime)
+    (told,) = notices(runtime)
+    assert ("still go out" in told.text) == has_key
+    assert ("wait here" in told.text) != has_key
 
 
 def test_a_grant_is_asked_about_daily_for_a_month_and_mends_if_the_vendor_says_yes(

@@ -90,8 +90,22 @@ def _need_reconnect(
         user_id=connection.user_id,
         connection_id=connection.id,
         text=f"{connection.label} at {connection.provider} needs you to reconnect. {cause} "
-        "Events still go out with the keys we have. Reconnecting keeps every destination and its place.",
+        + _fate_of_events(session, connection),
     )
+
+
+def _fate_of_events(session: Session, connection: Connection) -> str:
+    """What becomes of the owner's events meanwhile: keys of their own outlive a grant."""
+    has_key = exists().where(
+        Credential.connection_id == connection.id,
+        Credential.kind == CredentialKind.INGEST_KEY,
+        Credential.sealed.is_not(None),
+    )
+    if session.scalar(select(has_key)):
+        return (
+            "Events still go out with the keys we have. Reconnecting keeps every destination and its place."
+        )
+    return "Events for it wait here meanwhile. Reconnecting keeps every destination and its place."
 
 
 def _cause(connection: Connection, credential: Credential) -> str:
