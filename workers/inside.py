@@ -1,6 +1,7 @@
 """The worker and beat inside the web process, in threads, over a broker that is nothing but memory."""
 
 import threading
+import time
 from typing import Protocol, cast
 
 import celery.worker.state
@@ -17,13 +18,21 @@ log = logs.get(__name__)
 THREADS = 6
 _START_SECONDS = 30.0
 _FINISH_SECONDS = 25.0
+_RING_SECONDS = 0.1
+
+
+class BeatService(Protocol):
+    """What ticks in it."""
+
+    def stop(self) -> None: ...
 
 
 class Beat(Protocol):
     """What Celery's EmbeddedService is, when it is a thread."""
 
+    service: BeatService
+
     def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 class CrewInside:
@@ -48,9 +57,12 @@ class CrewInside:
     def stop(self) -> None:
         """Let the tasks under way end, for 25 s at most; what is queued is found in the database again."""
         vars(celery.worker.state)["should_stop"] = 0  # how Celery is asked from another thread
-        self._runtime.wake(Bell.ENVIRONMENTS)  # it looks when something comes in, or else after 2 s
-        self._beat.stop()
-        self._thread.join(_FINISH_SECONDS)
+        self._beat.service.stop()  # not waited for: it sleeps a second, and only rings
+        end = time.monotonic() + _FINISH_SECONDS
+        while self._thread.is_alive() and time.monotonic() < end:
+            # It looks when something comes in, or else after 2 s; and does so once more before it goes.
+            self._runtime.wake(Bell.ENVIRONMENTS)
+            self._thread.join(_RING_SECONDS)
         vars(celery.worker.state)["should_stop"] = None
 
     def _work(self) -> None:
