@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+from tests.browser.baselime import Baselime
+from tests.browser.install_stage import clear
 from tests.browser.site import Site, running_site
 
 
@@ -14,6 +16,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Hitchpost and the sandbox, new for each module."""
     with running_site(tmp_path_factory.mktemp("site")) as running:
         yield running
+
+
+@pytest.fixture
+def cleared(site: Site) -> Iterator[None]:
+    """Leaves no connection, install or event behind."""
+    yield
+    clear(site)
+
+
+@pytest.fixture
+def baselime(site: Site) -> Baselime:
+    """The simulated vendor's side of it."""
+    return Baselime(site.sandbox)
 
 
 @pytest.fixture
@@ -48,6 +63,13 @@ def context(new_context: Callable[..., BrowserContext]) -> BrowserContext:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     """A tab of `context`."""
+    return context.new_page()
+
+
+@pytest.fixture
+def bob(context: BrowserContext, site: Site) -> Page:
+    """A tab in which bob is signed in."""
+    site.sign_in(context, "bob")
     return context.new_page()
 
 

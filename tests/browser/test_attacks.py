@@ -15,7 +15,6 @@ from sqlalchemy import select
 from tests.browser.baselime import Baselime
 from tests.browser.install_stage import (
     begin,
-    clear,
     connect,
     connections,
     elsewhere,
@@ -26,21 +25,10 @@ from tests.browser.install_stage import (
 from tests.browser.site import PASSWORD, Site
 from webapp.models import Install, InstallState
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("cleared")]
 
 Contexts = Callable[..., BrowserContext]
 UNASKED = "Nobody pressed Connect here before this came."
-
-
-@pytest.fixture(autouse=True)
-def _fresh(site: Site) -> Iterator[None]:
-    yield
-    clear(site)
-
-
-@pytest.fixture
-def baselime(site: Site) -> Baselime:
-    return Baselime(site.sandbox)
 
 
 @pytest.fixture

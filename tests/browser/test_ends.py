@@ -1,6 +1,6 @@
 """Every way an install can end: a page that says what happened and what to do, and nothing half-made."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,32 +10,15 @@ from sqlalchemy import update
 
 from tests.browser.baselime import Baselime
 from tests.browser.checks import axe, fits
-from tests.browser.install_stage import begin, clear, connect, connections, knock, nothing_left
+from tests.browser.install_stage import begin, connect, connections, knock, nothing_left
 from tests.browser.site import Site
 from webapp.lib import clock
 from webapp.models import Install
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("cleared")]
 
 Contexts = Callable[..., BrowserContext]
 AGAIN = "Start again from here"
-
-
-@pytest.fixture(autouse=True)
-def _fresh(site: Site) -> Iterator[None]:
-    yield
-    clear(site)
-
-
-@pytest.fixture
-def baselime(site: Site) -> Baselime:
-    return Baselime(site.sandbox)
-
-
-@pytest.fixture
-def bob(context: BrowserContext, site: Site) -> Page:
-    site.sign_in(context, "bob")
-    return context.new_page()
 
 
 def ends(page: Page, title: str, *, next_step: str | None = AGAIN) -> None:

@@ -2,39 +2,21 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.baselime import Baselime
-from tests.browser.install_stage import begin, clear, connect, connections, proof_code
+from tests.browser.install_stage import begin, connect, connections, proof_code
 from tests.browser.site import PASSWORD, Site
 from tests.waiting import wait_for
 from webapp.core import connect_sessions
 from webapp.core.audit import HITCHPOST
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("cleared")]
 
 Contexts = Callable[..., BrowserContext]
-
-
-@pytest.fixture(autouse=True)
-def _fresh(site: Site) -> Iterator[None]:
-    yield
-    clear(site)
-
-
-@pytest.fixture
-def baselime(site: Site) -> Baselime:
-    return Baselime(site.sandbox)
-
-
-@pytest.fixture
-def bob(context: BrowserContext, site: Site) -> Page:
-    """A tab in which bob is signed in."""
-    site.sign_in(context, "bob")
-    return context.new_page()
 
 
 def forward_to(page: Page, *environments: str) -> None:

@@ -1,26 +1,20 @@
 """Last9 and Librato in a real browser: pasted, confirmed, fed, and accessible on the way."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.checks import axe, fits
-from tests.browser.install_stage import clear, connections
+from tests.browser.install_stage import connections
 from tests.browser.site import Site
 from tests.vendors import Vendors
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("cleared")]
 
 Contexts = Callable[..., BrowserContext]
-
-
-@pytest.fixture(autouse=True)
-def _fresh(site: Site) -> Iterator[None]:
-    yield
-    clear(site)
 
 
 @pytest.fixture

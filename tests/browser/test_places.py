@@ -1,6 +1,6 @@
 """Every page of connections, installs and events: accessible in light and dark, from 360 to 1600 px wide."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from tests.browser.baselime import Baselime
 from tests.browser.checks import axe, fits
-from tests.browser.install_stage import begin, clear, connect
+from tests.browser.install_stage import begin, connect
 from tests.browser.site import Site
 from tests.waiting import wait_for
 from webapp.core import events
@@ -32,15 +32,9 @@ from webapp.models import (
     Way,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("cleared")]
 
 Contexts = Callable[..., BrowserContext]
-
-
-@pytest.fixture(autouse=True)
-def _fresh(site: Site) -> Iterator[None]:
-    yield
-    clear(site)
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.checks import axe, fits
-from tests.browser.install_stage import clear, connections, nothing_left
+from tests.browser.install_stage import connections, nothing_left
 from tests.browser.site import Site, running_site
 from tests.services.oidc import OidcServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("cleared")]
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +23,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, oidc_server: OidcServer) -> I
     }
     with running_site(tmp_path_factory.mktemp("site"), oauth2=vendors) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _fresh(site: Site) -> Iterator[None]:
-    yield
-    clear(site)
 
 
 def _stay_home(route: Route) -> None:
