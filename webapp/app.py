@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import api
+from webapp.core import restores
 from webapp.core.runtime import Runtime
 from webapp.errors import HitchpostError
 from webapp.settings import Settings
@@ -100,6 +101,7 @@ def create_app(runtime: Runtime) -> Flask:
     Bootstrap5(app)
     _filters.add_filters(app)
     _places.add_menus(app)
+    app.jinja_env.globals["held_restore"] = _held_restore
     _throttle.install_throttle(app, settings)
     _headers.dress(app, settings)
     keyed = _join(app)
@@ -108,6 +110,15 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_error_handler(HTTPException, errors.of_flask)
     app.context_processor(lambda: {"viewer": _session.current(), "app_name": settings.app_name})
     return app
+
+
+def _held_restore() -> restores.Held | None:
+    """What admins see on every page while the instance is held."""
+    who = _session.current()
+    if who is None or not who.is_admin:
+        return None
+    with _session.runtime().database.read() as session:
+        return restores.read_held(session)
 
 
 def _config(settings: Settings) -> dict[str, object]:

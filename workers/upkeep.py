@@ -2,7 +2,17 @@
 
 import time
 
-from webapp.core import audit_chain, installs, links, notices, processes, retention, revocation, sessions
+from webapp.core import (
+    audit_chain,
+    installs,
+    links,
+    notices,
+    processes,
+    restores,
+    retention,
+    revocation,
+    sessions,
+)
 from webapp.lib import logs
 from workers import parts
 from workers.app import app
@@ -47,6 +57,7 @@ def revoke() -> None:
 def sweep() -> None:
     """Keep the retention rules; forget sessions, links and processes that have ended."""
     runtime = parts.runtime()
+    restores.move_stamp(runtime)
     retention.sweep(runtime)
     with runtime.database.write() as session:
         sessions.forget_ended(session)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.api.conftest import World, make_settings
 from webapp.app import create_app
-from webapp.core import processes
+from webapp.core import processes, restores
 from webapp.core.api_keys import Scope
 from webapp.core.runtime import Runtime
 from webapp.lib import schema
@@ -37,7 +37,7 @@ def test_ready_names_every_check(ready_world: World) -> None:
     assert answer.status_code == 200
     assert answer.json == {
         "status": "ready",
-        "checks": {"database": "ok", "schema": "ok", "keys": "ok", "worker": "ok"},
+        "checks": {"database": "ok", "schema": "ok", "keys": "ok", "worker": "ok", "restore": "ok"},
     }
 
 
@@ -47,6 +47,15 @@ def test_not_ready_without_a_worker(ready_world: World) -> None:
     answer = ready_world.client.get("/readyz")
     assert answer.status_code == 503
     assert [name for name, word in answer.json["checks"].items() if word != "ok"] == ["worker"]
+
+
+def test_not_ready_while_held_after_a_restore(ready_world: World) -> None:
+    restores.mark(ready_world.runtime)
+    answer = ready_world.client.get("/readyz")
+    assert answer.status_code == 503
+    faults = {name: word for name, word in answer.json["checks"].items() if word != "ok"}
+    assert [*faults] == ["restore"]
+    assert "hitchpost restore release" in faults["restore"]
 
 
 def test_not_ready_when_a_key_is_missing(ready_world: World) -> None:

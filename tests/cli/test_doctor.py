@@ -9,7 +9,8 @@ from sqlalchemy import update
 
 from tests import instances, seeding
 from webapp.cli.doctor import doctor
-from webapp.core import processes
+from webapp.cli.restore import restore
+from webapp.core import audit_chain, processes, restores
 from webapp.core.runtime import Runtime
 from webapp.lib import clock
 from webapp.models import Destination
@@ -61,3 +62,14 @@ def test_a_worker_that_is_gone_is_a_fault(runtime: Runtime, examine: Callable[[]
     result = examine()
     assert result.exit_code == 1
     assert "✗ worker none was seen" in result.output
+
+
+def test_an_instance_held_after_a_restore_is_a_fault(runtime: Runtime, examine: Callable[[], Result]) -> None:
+    restores.mark(runtime)
+    audit_chain.seal(runtime)
+    result = examine()
+    assert result.exit_code == 1
+    assert "✗ restore held since" in result.output
+    assert "lines as they were sealed, up to" in result.output
+    assert CliRunner().invoke(restore, ["release"]).exit_code == 0
+    assert examine().exit_code == 0

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.ui.access import TABLE
 from tests.ui.world import CANARIES, World
-from webapp.core import api_keys, users
+from webapp.core import api_keys, restores, users
 from webapp.core.api_keys import Scope
 from webapp.core.audit import HITCHPOST, Act, record
 from webapp.errors import NotFound
@@ -201,3 +201,12 @@ def test_the_audit_is_taken_along_as_it_is_filtered(world: World) -> None:
         assert answer.headers["Content-Disposition"] == f'attachment; filename="audit.{form}"'
         assert "api_key.made" in client.get(f"/admin/audit/export?form={form}").text
     assert client.get("/admin/audit/export?form=exe").status_code == 404
+
+
+def test_admins_see_on_every_page_that_the_instance_is_held(world: World) -> None:
+    restores.mark(world.runtime)
+    said = "This instance is held."
+    assert said in world.client("alice").get("/connections").text
+    assert said not in world.client("bob").get("/connections").text
+    restores.release(world.runtime)
+    assert said not in world.client("alice").get("/connections").text

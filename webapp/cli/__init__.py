@@ -19,6 +19,7 @@ COMMANDS = {
     "api-key": "people:api_key",
     "keys": "keys:keys",
     "audit": "audit:audit",
+    "restore": "restore:restore",
     "notices": "notices:notices",
     "send": "send:send",
     "doctor": "doctor:doctor",

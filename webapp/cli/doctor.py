@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from webapp.cli import home as homes
+from webapp.core import audit_chain
 from webapp.core.queries.destinations import DestinationQuery, DestinationRow, list_destinations
 from webapp.core.queries.health import Health, read_health
 from webapp.core.queries.readiness import check_readiness
@@ -28,8 +29,9 @@ def doctor(*, refresh_sample: bool) -> None:
 
     It reads only, but for a sample; one that fails changes nothing, so it can be tried with a new secret
     before the change goes out. Status 0 when nothing is wrong.
-    Faults are: work overdue for more than a minute, no worker seen, a sealed value without its key, a schema
-    that is not this code's, and a destination whose ledger does not add up.
+    Faults are: an instance that is held after a restore, work overdue for more than a minute, no worker seen,
+    a sealed value without its key, a schema that is not this code's, a destination whose ledger does not add
+    up, and on a held instance an audit whose chain does not hold.
     """
     runtime = Runtime.start(homes.settings())
     try:
@@ -55,9 +57,19 @@ def _examine(runtime: Runtime) -> Iterator[str]:
     for due in health.due:
         if due.oldest is not None and (late := _seconds(due.oldest, health.now)) > OVERDUE_SECONDS:
             yield f"{due.count} {due.work} are due, the oldest for {late:.0f} s"
+    if any(check.fault for check in checks if check.name == "restore"):
+        yield from _chain(runtime)
     for row in _destinations(runtime):
         if not row.ledger.exact:
             yield f"the ledger of destination {row.id} does not add up: {row.ledger}"
+
+
+def _chain(runtime: Runtime) -> Iterator[str]:
+    """Of a restored instance the whole chain is looked at, which may take a while."""
+    verdict = audit_chain.verify(runtime)
+    click.echo(f"audit: {verdict.good} lines as they were sealed, up to {verdict.head}")
+    if verdict.fault:
+        yield f"the audit: {verdict.fault}"
 
 
 def _sample(runtime: Runtime) -> Iterator[str]:

@@ -55,6 +55,8 @@ class Act(StrEnum):
     SOURCE_SECRET_CHANGED = "source.secret_changed"  # noqa: S105 - an act
     SOURCE_ENDED = "source.ended"
     KEYS_ROTATED = "keys.rotated"
+    RESTORE_HELD = "restore.held"
+    RESTORE_RELEASED = "restore.released"
     AUDIT_ERASED = "audit.erased"
 
 

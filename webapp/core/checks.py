@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from webapp.core import restores
 from webapp.core.runtime import Bell, Runtime, silent
 from webapp.errors import SettingsError
 from webapp.lib import schema
 from webapp.lib.mail import Server
 from webapp.lib.vault import key_id_of, parse_keys
-from webapp.models import Credential, Install, Revocation
+from webapp.models import AuditHead, Credential, Install, Revocation, Source
 from webapp.providers.registry import taken_names
 from webapp.settings import PREFIX, Settings
 
@@ -34,6 +35,7 @@ def start(settings: Settings, *, wake: Callable[[Bell], None] = silent) -> Runti
     if faults:
         runtime.close()
         raise SettingsError(faults)
+    restores.is_held(runtime)
     return runtime
 
 
@@ -173,7 +175,9 @@ def of_keys(runtime: Runtime) -> list[str]:
         )
         held = session.scalars(select(Install.sealed).where(Install.sealed.is_not(None)))
         used |= {key_id_of(sealed) for sealed in held if sealed is not None}
-        used |= {key_id_of(sealed) for sealed in session.scalars(select(Revocation.sealed))}
+        for table in (Revocation, Source, AuditHead):
+            found = session.scalars(select(table.sealed).where(table.sealed.is_not(None)))
+            used |= {key_id_of(sealed) for sealed in found if sealed is not None}
     missing = sorted(used - runtime.vault.key_ids)
     return [
         f"{PREFIX}VAULT_KEYS lacks key {key_id!r}, under which stored secrets are sealed"

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import notices
+from webapp.core import notices, restores
 from webapp.core.destinations.rows import connection_of
 from webapp.core.runtime import Runtime
 from webapp.core.streams import rows
@@ -28,6 +28,8 @@ _MOST_ROWS, _MOST_STREAMS = 1_000, 200
 
 def sweep(runtime: Runtime) -> None:
     """One round, in short transactions; what is left over is for the next."""
+    if restores.is_held(runtime):
+        return
     _expire_held(runtime)
     with runtime.database.read() as session:
         stream_ids = _overdue_streams(session)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import audit, credentials, notices
+from webapp.core import audit, credentials, notices, restores
 from webapp.core.audit import Act
 from webapp.core.runtime import Runtime
 from webapp.errors import HitchpostError, VaultError, VendorError, VendorUnavailable
@@ -89,6 +89,8 @@ def give_back_late(runtime: Runtime, connection: Connection, parts: Mapping[str,
 
 def sweep(runtime: Runtime, *, connection_id: UUID | None = None) -> None:
     """Give back what is due, of one connection or of all. Any number of sweeps may run at once."""
+    if connection_id is None and restores.is_held(runtime):
+        return
     while (row := _take_due(runtime, connection_id)) is not None:
         with runtime.database.read() as session:
             connection = session.get_one(Connection, row.connection_id)

@@ -6,7 +6,7 @@ from webapp.models.credentials import Credential, CredentialKind, Revocation
 from webapp.models.installs import OPEN_STATES, Install, InstallState
 from webapp.models.notices import Errand, ErrandState, Incident, Notice, Way
 from webapp.models.people import ApiKey, LinkKind, OneTimeLink, Role, SessionKind, User, UserSession
-from webapp.models.records import AuditHead, AuditLine, Breaker, Pace, Process
+from webapp.models.records import AuditHead, AuditLine, Breaker, Instance, Pace, Process
 from webapp.models.sources import Source
 from webapp.models.streams import (
     Attempt,
@@ -45,6 +45,7 @@ __all__ = [
     "Incident",
     "Install",
     "InstallState",
+    "Instance",
     "LinkKind",
     "Notice",
     "OneTimeLink",

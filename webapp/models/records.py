@@ -1,4 +1,4 @@
-"""What the instance remembers of itself: audit lines, breakers, paces, and which processes live."""
+"""What the instance remembers of itself: audit, breakers, paces, its place, and which processes live."""
 
 from datetime import datetime
 from uuid import UUID
@@ -56,6 +56,21 @@ class AuditHead(Base):
     sealed: Mapped[bytes]
     chain_no: Mapped[int] = mapped_column(BigInteger, default=0)
     mac: Mapped[bytes]
+
+
+class Instance(Base):
+    """Where this database was when it was last known to be itself, and whether it is held: one row."""
+
+    __tablename__ = "instance"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    #: see webapp.lib.whereabouts
+    place: Mapped[str]
+    #: SQLite: what is also in the file beside it
+    stamp: Mapped[str | None]
+    #: restored or copied: nobody is called since then
+    held_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
 
 
 class Breaker(Base):

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, select
 from sqlalchemy.orm import Session
 
+from webapp.core import restores
 from webapp.core.delivery import hosts
 from webapp.core.delivery.turns import take_turn
 from webapp.core.runtime import Runtime
@@ -31,6 +32,8 @@ def drain(runtime: Runtime, *, seconds: float = 1.0, places: int | None = None) 
     `places` is how many drains this process runs at a time; None: there is no other. The last turn may go
     over by one call to a vendor. A turn that loses its lease ends without a trace.
     """
+    if restores.is_held(runtime):
+        return 0
     end = time.monotonic() + seconds
     requests = 0
     while time.monotonic() < end:
@@ -47,6 +50,8 @@ def drain(runtime: Runtime, *, seconds: float = 1.0, places: int | None = None) 
 
 def work_left(runtime: Runtime, *, places: int | None = None) -> bool:
     """Whether a destination is due at this moment that may have a turn, or a host is to be probed."""
+    if restores.is_held(runtime):
+        return False
     standing = hosts.standing(runtime)
     if standing.to_probe:
         return True

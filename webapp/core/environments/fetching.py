@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.core import audit, connections, credentials, notices, refresh
+from webapp.core import audit, connections, credentials, notices, refresh, restores
 from webapp.core.audit import HITCHPOST, Act
 from webapp.core.environments.difference import Diff, apply
 from webapp.core.environments.holds import tend
@@ -66,6 +66,8 @@ def fetch(runtime: Runtime, connection_id: UUID) -> Diff:
 
 def sweep(runtime: Runtime, *, limit: int = 100) -> int:
     """Fetch the lists that are due, one after another; how many."""
+    if restores.is_held(runtime):
+        return 0
     done = 0
     while done < limit and (lease := _take(runtime, None)) is not None:
         done += 1

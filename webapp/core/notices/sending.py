@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from webapp.core import restores
 from webapp.core.notices import endpoint, leases, letters, watch, webhooks
 from webapp.core.notices.leases import Answer
 from webapp.core.runtime import Runtime
@@ -11,6 +12,8 @@ from webapp.models import Errand, Way
 
 def sweep(runtime: Runtime, *, limit: int = 50) -> int:
     """Look at incidents, then send what is due; how many. Any number of sweeps may run at once."""
+    if restores.is_held(runtime):
+        return 0
     watch.look(runtime)
     with runtime.database.read() as session:
         if not leases.any_due(session):

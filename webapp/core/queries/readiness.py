@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.core import checks, processes
+from webapp.core import checks, processes, restores
 from webapp.core.runtime import Runtime
 
-_NAMES = ("schema", "keys", "worker")
+_NAMES = ("schema", "keys", "worker", "restore")
 _UNKNOWN = "cannot be told before the checks above hold"
 
 
@@ -20,7 +20,7 @@ class Check:
 
 
 def check_readiness(runtime: Runtime) -> tuple[Check, ...]:
-    """The database answers, its schema fits, the key ring opens what is sealed, and a worker lives."""
+    """The database answers, its schema fits, keys open what is sealed, a worker lives, it is not held."""
     try:
         behind = "; ".join(checks.of_schema(runtime))
         if behind:
@@ -28,6 +28,7 @@ def check_readiness(runtime: Runtime) -> tuple[Check, ...]:
         keys = "; ".join(checks.of_keys(runtime))
         with runtime.database.read() as session:
             worker = processes.lives(session, processes.WORKER)
+            held = restores.read_held(session)
     except SQLAlchemyError:
         return (Check("database", "cannot be used"), *_untold(_NAMES))
     seen = None if worker else f"none was seen for {processes.SILENT_SECONDS:g} seconds"
@@ -36,6 +37,7 @@ def check_readiness(runtime: Runtime) -> tuple[Check, ...]:
         Check("schema", None),
         Check("keys", keys or None),
         Check("worker", seen),
+        Check("restore", str(held) if held else None),
     )
 
 

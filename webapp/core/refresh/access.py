@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from webapp.core import credentials
+from webapp.core import credentials, restores
 from webapp.core.connections import moment_of
 from webapp.core.refresh import client_breaker
 from webapp.core.refresh.lease import LEASE_SECONDS
@@ -40,7 +40,7 @@ def fresh_access(
     while True:
         with runtime.database.read() as session:
             credential, now = _grant(session, connection_id, scope), moment_of(session)
-            stopped = _stopped(session, connection_id)
+            stopped = _stopped(session, connection_id) or restores.read_held(session) is not None
         access = credentials.open_parts(runtime.vault, credential)["access_token"]
         usable = _alive(credential, now) and access != refused
         if usable and is_fresh(credential, now, min_ttl):

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import credentials
+from webapp.core import credentials, restores
 from webapp.core.refresh import answers, client_breaker, pace
 from webapp.core.runtime import Runtime
 from webapp.lib.database import db_time
@@ -92,6 +92,8 @@ class Queue:
 
     def take(self) -> Lease | None:
         """Lease the next one; None when there is none that may be refreshed now."""
+        if restores.is_held(self._runtime):
+            return None
         looked = False
         while self._seen or not looked:
             if not self._seen:
@@ -133,7 +135,7 @@ def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = 
 
     `generation` is the one that is not wanted any more: None also when it was renewed since.
     """
-    if answers.at_work_on(credential_id):
+    if restores.is_held(runtime) or answers.at_work_on(credential_id):
         return None
     free = Credential.lease.is_(None) | (Credential.refresh_at <= db_time())
     if generation is not None:
