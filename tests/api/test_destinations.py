@@ -124,6 +124,26 @@ def test_a_dead_letter_is_discarded_once(world: World, held: Held) -> None:
     assert world.client.post(address, headers=world.key()).status_code == 409
 
 
+def test_all_dead_letters_of_a_destination_are_replayed_at_once(world: World, held: Held) -> None:
+    address = f"{HERE}/destinations/{held.destination}/dead-letters/replay"
+    assert world.client.post(address, headers=world.key()).json == {"queued": 1}
+    assert world.rings == [Bell.DELIVERY]
+    assert world.client.post(address, headers=world.key()).json == {"queued": 0}
+
+
+def test_dead_letters_are_searched_and_exported_a_line_each(world: World, held: Held) -> None:
+    world.connect(world.user("u_2"), workspace="other")
+    key = world.key(user_id=world.user("u_1"))
+    for search, count in (("refus", 1), ("other", 0)):
+        chosen = {"query_string": {"search": search}, "headers": key}
+        listed = world.client.get(f"{HERE}/dead-letters", **chosen).json["items"]
+        exported = world.client.get(f"{HERE}/dead-letters/export", **chosen)
+        assert (len(listed), len(exported.text.splitlines())) == (count, count)
+        assert exported.content_type == "application/x-ndjson"
+    everybodys = world.client.get(f"{HERE}/dead-letters/export", headers=world.key()).text
+    assert len(everybodys.splitlines()) == 2
+
+
 def test_an_event_says_where_it_is(world: World, held: Held) -> None:
     (event_id,) = send(world, "1")
     answer = world.client.get(f"{HERE}/events/{event_id}", headers=world.key())

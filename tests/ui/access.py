@@ -85,6 +85,8 @@ TABLE: dict[str, Row] = {
     "GET /events/<event_id>": OWNED,
     "GET /events/<event_id>/places": OWNED,
     "GET /dead-letters": CONNECT,
+    "GET /dead-letters/export": CONNECT,
+    "POST /dead-letters/of/<uuid:destination_id>/replay": OWNED,
     "GET /dead-letters/<uuid:letter_id>": OWNED,
     "POST /dead-letters/<uuid:letter_id>/replay": OWNED,
     "POST /dead-letters/<uuid:letter_id>/discard": OWNED,

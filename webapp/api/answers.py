@@ -209,9 +209,18 @@ class DeadLetterAnswer(Answer):
     seq: int
     type: str
     reason: str
+    witness: str | None = Field(
+        description="What shows that the event is to blame and not its destination; null: not kept."
+    )
     state: str = Field(description="open, queued, replayed, discarded or superseded.")
     created_at: datetime
     changed_at: datetime
+
+
+class QueuedAnswer(Answer):
+    """What waits to be sent again."""
+
+    queued: int = Field(description="So many dead letters were open and are sent again.")
 
 
 class DeadLetterPage(Answer):

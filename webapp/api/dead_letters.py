@@ -1,22 +1,26 @@
 """Dead letters: events that one destination could not take."""
 
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
-from webapp.api.answers import DeadLetterAnswer, DeadLetterPage
+from webapp.api.answers import DeadLetterAnswer, DeadLetterPage, QueuedAnswer
 from webapp.api.callers import Caller
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
 from webapp.api.problems import CONFLICT
 from webapp.core import dead_letters as core
 from webapp.core.api_keys import Scope
+from webapp.core.queries.dead_letter_export import export_dead_letters
 from webapp.core.queries.dead_letters import (
     DeadLetterQuery,
     DeadLetterState,
     find_dead_letter,
     list_dead_letters,
 )
+from webapp.core.queries.destinations import find_destination
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
 from webapp.core.runtime import Bell
 from webapp.errors import Conflict
@@ -24,13 +28,31 @@ from webapp.errors import Conflict
 resource = Resource("Dead letters")
 
 
-class DeadLettersQuery(Input):
-    """Which dead letters to list."""
+class DeadLettersChoice(Input):
+    """Which dead letters."""
 
     destination: UUID | None = None
     connection: UUID | None = None
     state: DeadLetterState | None = None
     type: str | None = Field(None, max_length=512, description="The type of the event, exactly.")
+    search: str | None = Field(None, max_length=200, description="A part of the type or of the reason.")
+
+    def wanted(self, caller: Caller, **page: Any) -> DeadLetterQuery:
+        """The same for the core, of those that the caller may see."""
+        return DeadLetterQuery(
+            owner_id=caller.only_user,
+            destination_id=self.destination,
+            connection_id=self.connection,
+            state=self.state,
+            type=self.type,
+            search=self.search,
+            **page,
+        )
+
+
+class DeadLettersQuery(DeadLettersChoice):
+    """Which dead letters to list."""
+
     after: str | None = Field(None, max_length=500, description="The `next` of the page before.")
     limit: int = Field(PAGE_ROWS, ge=1, le=MOST_ROWS, description="How many on a page.")
 
@@ -38,17 +60,34 @@ class DeadLettersQuery(Input):
 @resource.get("/dead-letters", scope=Scope.EVENTS_READ)
 def show_dead_letters(caller: Caller, query: DeadLettersQuery) -> DeadLetterPage:
     """Dead letters, newest first."""
-    wanted = DeadLetterQuery(
-        owner_id=caller.only_user,
-        destination_id=query.destination,
-        connection_id=query.connection,
-        state=query.state,
-        type=query.type,
-        after=query.after,
-        limit=query.limit,
-    )
+    wanted = query.wanted(caller, after=query.after, limit=query.limit)
     with caller.runtime.database.read() as session:
         return DeadLetterPage.model_validate(list_dead_letters(session, wanted))
+
+
+@resource.get(
+    "/dead-letters/export",
+    scope=Scope.EVENTS_READ,
+    gives={"application/x-ndjson": {"schema": {"type": "string"}}},
+)
+def export_letters(caller: Caller, query: DeadLettersChoice) -> Iterator[str]:
+    """Export dead letters with their events, oldest first, one JSON object a line.
+
+    Each line is as in the list, and has in `body` what was to be sent; of OTLP as the JSON that it has.
+    """
+    return export_dead_letters(caller.runtime.database, query.wanted(caller))
+
+
+@resource.post(
+    "/destinations/<uuid:destination_id>/dead-letters/replay",
+    scope=Scope.DESTINATIONS_WRITE,
+    problems=(CONFLICT,),
+)
+def replay_dead_letters(caller: Caller, destination_id: UUID) -> QueuedAnswer:
+    """Send all open dead letters of a destination again, before its stream goes on."""
+    with caller.runtime.database.read() as session:
+        find_destination(session, caller.only_user, destination_id)
+    return QueuedAnswer(queued=core.replay_every(caller.runtime, caller.actor, destination_id))
 
 
 @resource.post("/dead-letters/<uuid:letter_id>/replay", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,))

@@ -159,8 +159,8 @@ def _given(part: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     done: dict[str, Any] = {"description": "Done."}
-    if operation.answer is not None:
-        done["content"] = _json_content(operation.answer)
+    if content := operation.gives or _json_content(operation.answer):
+        done["content"] = content
     return {str(operation.status): done, **_refusals(operation.refusals)}
 
 

@@ -45,12 +45,15 @@ class Operation:
     status: int
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
-    answer: type[BaseModel]
+    #: None where the view writes its answer itself, as `gives` describes it
+    answer: type[BaseModel] | None
     problems: tuple[Problem, ...] = ()
     #: asked for again and again, and cheap: more of it are let in
     quick: bool = False
     #: the OpenAPI `content` of the request, where the view reads its body itself
     takes: Mapping[str, Any] = field(default_factory=dict)
+    #: the OpenAPI `content` of such an answer
+    gives: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
@@ -86,10 +89,18 @@ class Resource:
         self.operations: list[Operation] = []
 
     def get(
-        self, path: str, *, scope: Scope, problems: tuple[Problem, ...] = (), quick: bool = False
+        self,
+        path: str,
+        *,
+        scope: Scope,
+        gives: Mapping[str, Any] | None = None,
+        problems: tuple[Problem, ...] = (),
+        quick: bool = False,
     ) -> Callable[[View], View]:
-        """Declare a read."""
-        return self._declare("GET", path, scope=scope, status=200, problems=problems, quick=quick)
+        """Declare a read; `gives` describes the answer of a view that writes it itself."""
+        return self._declare(
+            "GET", path, scope=scope, status=200, gives=gives or {}, problems=problems, quick=quick
+        )
 
     def post(
         self,
@@ -113,7 +124,7 @@ class Resource:
         def keep(view: View) -> View:
             hints = get_type_hints(view)
             models = {part: hints[part] for part in ("query", "body") if part in hints}
-            answer = hints["return"]
+            answer = None if declared.get("gives") else hints["return"]
             self.operations.append(
                 Operation(
                     method=method, path=path, tag=self.tag, view=view, answer=answer, **models, **declared
@@ -136,6 +147,8 @@ def serve(operation: Operation) -> Callable[..., Response]:
         if operation.body is not None:
             arguments["body"] = read_json(operation.body)
         answer = operation.view(caller, **arguments)
+        if operation.gives:
+            return Response(answer, operation.status, content_type=next(iter(operation.gives)))
         return Response(answer.model_dump_json(), operation.status, content_type="application/json")
 
     return handle

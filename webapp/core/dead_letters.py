@@ -1,6 +1,6 @@
 """Dead letters: sent again, or let go. Either way the ledger's `dead` still counts them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import case, select, update
@@ -8,9 +8,12 @@ from sqlalchemy.orm import Session
 
 from webapp.core import audit
 from webapp.core.audit import Act, Actor
+from webapp.core.runtime import Bell, Runtime
 from webapp.core.streams import rows
 from webapp.lib.database import db_time
 from webapp.models import Account, DeadLetter, DeadLetterState, Destination, Environment
+
+_BATCH_LETTERS = 1_000
 
 
 def replay(session: Session, actor: Actor, letter_ids: Collection[UUID]) -> int:
@@ -39,6 +42,32 @@ def replay_all(session: Session, actor: Actor, destination_id: UUID, *, limit: i
         .limit(limit)
     )
     return replay(session, actor, session.scalars(query).all())
+
+
+def replay_every(runtime: Runtime, actor: Actor, destination_id: UUID) -> int:
+    """Queue all open ones of a destination, some a transaction, each once; how many. Rings delivery."""
+    queued, last = 0, UUID(int=0)
+    while ids := _open_behind(runtime, destination_id, last):
+        with runtime.database.write() as session:
+            queued += replay(session, actor, ids)
+        runtime.wake(Bell.DELIVERY)
+        last = ids[-1]
+    return queued
+
+
+def _open_behind(runtime: Runtime, destination_id: UUID, last: UUID) -> Sequence[UUID]:
+    query = (
+        select(DeadLetter.id)
+        .where(
+            DeadLetter.destination_id == destination_id,
+            DeadLetter.state == DeadLetterState.OPEN,
+            DeadLetter.id > last,
+        )
+        .order_by(DeadLetter.id)
+        .limit(_BATCH_LETTERS)
+    )
+    with runtime.database.read() as session:
+        return session.scalars(query).all()
 
 
 def discard(session: Session, actor: Actor, letter_ids: Collection[UUID]) -> int:

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webapp.core import dead_letters
+from webapp.core.queries.dead_letter_export import export_dead_letters
 from webapp.core.queries.dead_letters import (
     DeadLetterQuery,
     DeadLetterRow,
@@ -14,6 +15,7 @@ from webapp.core.queries.dead_letters import (
     find_dead_letter,
     list_dead_letters,
 )
+from webapp.core.queries.destinations import find_destination
 from webapp.core.runtime import Bell
 from webapp.ui._lists import after, chosen, chosen_id, owner_of, words
 from webapp.ui._session import connect_page, runtime, viewer
@@ -25,20 +27,34 @@ blueprint = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 @connect_page
 def index() -> str:
     """All that the viewer may see, by state, type, destination or connection."""
-    query = DeadLetterQuery(
-        owner_id=owner_of(viewer()),
-        destination_id=chosen_id("destination"),
-        connection_id=chosen_id("connection"),
-        state=chosen(DeadLetterState, "state") if "state" in request.args else DeadLetterState.OPEN,
-        type=words("type") or None,
-        after=after(),
-    )
+    query = _asked()
     with runtime().database.read() as session:
         page = list_dead_letters(session, query)
         total = count_dead_letters(session, query)
     return render_template(
         "events/dead_letters.html", query=query, page=page, total=total, states=DeadLetterState
     )
+
+
+@blueprint.get("/export")
+@connect_page
+def export() -> Response:
+    """All of them as a file with their events, one JSON object a line."""
+    lines = export_dead_letters(runtime().database, _asked())
+    answer = Response(lines, content_type="application/x-ndjson; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
+    return answer
+
+
+@blueprint.post("/of/<uuid:destination_id>/replay")
+@connect_page
+def replay_all(destination_id: UUID) -> Response:
+    """Send all open ones of a destination again."""
+    with runtime().database.read() as session:
+        find_destination(session, owner_of(viewer()), destination_id)
+    count = dead_letters.replay_every(runtime(), viewer().actor, destination_id)
+    flash(f"{count:,} dead letters are sent again, before anything new.", "success")
+    return redirect(url_for("destinations.show", destination_id=destination_id), 303)
 
 
 @blueprint.get("/<uuid:letter_id>")
@@ -69,6 +85,18 @@ def discard(letter_id: UUID) -> Response:
     with runtime().database.write() as session:
         dead_letters.discard(session, viewer().actor, [letter.id])
     return _back(letter, "Discarded. It will not be sent to this destination.")
+
+
+def _asked() -> DeadLetterQuery:
+    return DeadLetterQuery(
+        owner_id=owner_of(viewer()),
+        destination_id=chosen_id("destination"),
+        connection_id=chosen_id("connection"),
+        state=chosen(DeadLetterState, "state") if "state" in request.args else DeadLetterState.OPEN,
+        type=words("type") or None,
+        search=words("search") or None,
+        after=after(),
+    )
 
 
 def _own(letter_id: UUID) -> DeadLetterRow:

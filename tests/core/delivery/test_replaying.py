@@ -1,5 +1,6 @@
 """Dead letters: sent again by whom it concerns, before the stream goes on, or let go."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import select, update
 
 from tests.forwarding import ACTOR, Yard, status
 from webapp.core import connections, dead_letters, destinations
+from webapp.core.runtime import Bell
 from webapp.models import AttemptOutcome, AuditLine, DeadLetter, DeadLetterState, Destination, Hold
 
 S = DeadLetterState
@@ -205,3 +207,26 @@ def test_a_replay_by_a_holder_that_lost_its_lease_changes_nothing(yard: Yard) ->
     yard.drain()
     assert states(yard, destination_id) == [S.QUEUED]
     assert yard.row(destination_id).queued == 1
+
+
+def test_all_of_a_destination_are_queued_each_once(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "_BATCH_LETTERS", 2)
+    destination_id = with_dead_letters(yard, "a", "b", "c", "d", "e")
+    yard.inbox.poison = set()
+    yard.rung.clear()
+    assert dead_letters.replay_every(yard.runtime, ACTOR, destination_id) == 5
+    assert dead_letters.replay_every(yard.runtime, ACTOR, destination_id) == 0
+    assert set(yard.rung) == {Bell.DELIVERY}
+    yard.drain()
+    assert yard.inbox.ids == ["a", "b", "c", "d", "e"]
+    yard.assert_ledgers_are_exact()
+
+
+def test_one_that_is_open_again_meanwhile_is_not_queued_twice(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "_BATCH_LETTERS", 1)
+    destination_id = with_dead_letters(yard, "a", "b")
+    runtime = replace(yard.runtime, wake=lambda _: yard.drain() and None)
+    assert dead_letters.replay_every(runtime, ACTOR, destination_id) == 2
+    assert states(yard, destination_id) == [S.OPEN, S.OPEN]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.core.events.showing import readable
@@ -37,6 +37,8 @@ class DeadLetterRow:
     seq: int
     type: str
     reason: str
+    #: what shows that the event is to blame and not its destination; None: it died before that was kept
+    witness: str | None
     state: DeadLetterState
     created_at: datetime
     changed_at: datetime
@@ -45,13 +47,14 @@ class DeadLetterRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterQuery:
-    """Which dead letters, newest first. `type` matches an event's type exactly."""
+    """Which dead letters, newest first. `type` matches exactly; `search` is a part of a type or a reason."""
 
     owner_id: UUID | None
     destination_id: UUID | None = None
     connection_id: UUID | None = None
     state: DeadLetterState | None = None
     type: str | None = None
+    search: str | None = None
     after: str | None = None
     limit: int = PAGE_ROWS
 
@@ -64,6 +67,15 @@ def list_dead_letters(session: Session, query: DeadLetterQuery) -> Page[DeadLett
         marks = read_mark(query.after, [UUID])
         chosen = chosen.where(behind([DeadLetter.id.expression], marks, descending=True))
     return cut([_row(found) for found in session.execute(chosen)], limit, lambda row: row.id)
+
+
+def read_dead_letters(
+    session: Session, query: DeadLetterQuery, behind_id: UUID, limit: int
+) -> list[DeadLetterRow]:
+    """Those behind an id, oldest first, with their bodies."""
+    chosen = _chosen(query).add_columns(DeadLetter.body).where(DeadLetter.id > behind_id)
+    found = session.execute(chosen.order_by(DeadLetter.id).limit(limit))
+    return [_row(one, body=readable(one.type, one.body)) for one in found]
 
 
 def count_dead_letters(session: Session, query: DeadLetterQuery) -> int:
@@ -86,6 +98,7 @@ _COLUMNS = (
     DeadLetter.seq,
     DeadLetter.type,
     DeadLetter.reason,
+    DeadLetter.witness,
     DeadLetter.state,
     DeadLetter.created_at,
     DeadLetter.changed_at,
@@ -113,7 +126,11 @@ def _chosen(query: DeadLetterQuery) -> AnySelect:
         (DeadLetter.state, query.state),
         (DeadLetter.type, query.type or None),
     )
-    return chosen.where(*[column == value for column, value in wanted if value is not None])
+    chosen = chosen.where(*[column == value for column, value in wanted if value is not None])
+    if query.search:
+        parts = (DeadLetter.type, DeadLetter.reason)
+        chosen = chosen.where(or_(*[part.icontains(query.search, autoescape=True) for part in parts]))
+    return chosen
 
 
 def _row(found: AnyRow, body: str | None = None) -> DeadLetterRow:
@@ -129,6 +146,7 @@ def _row(found: AnyRow, body: str | None = None) -> DeadLetterRow:
         seq=found.seq,
         type=found.type,
         reason=found.reason,
+        witness=found.witness,
         state=found.state,
         created_at=found.created_at,
         changed_at=found.changed_at,
@@ -143,4 +161,5 @@ __all__ = [
     "count_dead_letters",
     "find_dead_letter",
     "list_dead_letters",
+    "read_dead_letters",
 ]
