@@ -93,7 +93,6 @@ def create_app(runtime: Runtime) -> Flask:
     )
     app.config.from_mapping(_config(settings))
     app.extensions["hitchpost"] = runtime
-    app.session_interface = _session.CookieSessions()
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]  # as Flask's docs do

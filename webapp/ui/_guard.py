@@ -7,11 +7,12 @@ the Origin header). The HTTP API takes keys in a header and ignores cookies, so 
 from collections.abc import Iterable
 
 from flask import Flask, g, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SessionMixin
 from flask_wtf import CSRFProtect
 
 from webapp.errors import Forbidden
 from webapp.settings import Settings
+from webapp.ui._session import CookieSessions
 
 #: No form of ours comes near it; the API has its own limit.
 FORM_BYTES = 1_000_000
@@ -41,8 +42,8 @@ def guard(app: Flask, settings: Settings, *, without_cookies: Iterable[str]) -> 
         csrf.exempt(app.blueprints[name])
 
 
-class _Sessions(SecureCookieSessionInterface):
-    """Flask's own, but the answer to another site's form leaves the cookie alone.
+class _Sessions(CookieSessions):
+    """Signed cookies, but the answer to another site's form leaves the cookie alone.
 
     The browser sent that form without our cookie, so the answer's session is an empty one: setting it would
     sign the person out.

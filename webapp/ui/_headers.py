@@ -40,8 +40,10 @@ def send_no_referrer() -> None:
 
 
 def dress(app: Flask, settings: Settings) -> None:
-    """Put the headers on every answer of `app`, and a number on every request."""
-    https = settings.public_url.startswith("https:")
+    """Put the headers on every answer of `app` that does not say them itself, and a number on every request."""
+    always = dict(_ALWAYS)
+    if settings.public_url.startswith("https:"):
+        always["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
 
     @app.before_request
     def number_the_request() -> None:
@@ -49,24 +51,37 @@ def dress(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.update(_ALWAYS)
-        response.headers.setdefault("Referrer-Policy", g.get("referrer_policy", "same-origin"))
-        response.headers.setdefault("Content-Security-Policy", _policy())
-        if request.endpoint not in _FILES:
-            response.headers.setdefault("Cache-Control", "no-store")
-        if https:
-            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-        if "request_id" in g:
-            response.headers["X-Request-Id"] = g.request_id
+        said = {name.lower() for name, _ in response.headers}
+        usual = always | _of_this_answer()
+        response.headers.extend({name: usual[name] for name in usual if name.lower() not in said})
         return response
 
     app.jinja_env.globals["nonce"] = nonce
 
 
+def _of_this_answer() -> dict[str, str]:
+    headers = {
+        "Referrer-Policy": g.get("referrer_policy", "same-origin"),
+        "Content-Security-Policy": _policy(),
+    }
+    if request.endpoint not in _FILES:
+        headers["Cache-Control"] = "no-store"
+    if "request_id" in g:
+        headers["X-Request-Id"] = g.request_id
+    return headers
+
+
 def _policy() -> str:
-    targets = " ".join(("'self'", *g.get("form_targets", ())))
-    return (
-        f"default-src 'none'; script-src 'nonce-{nonce()}'; style-src 'self'; img-src 'self' data:; "
-        f"font-src 'self'; connect-src 'self'; form-action {targets}; "
-        "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
-    )
+    if "nonce" not in g and "form_targets" not in g:
+        return _PLAIN_POLICY
+    scripts = f"'nonce-{g.nonce}'" if "nonce" in g else "'none'"
+    return _POLICY.format(scripts=scripts, targets=" ".join(("'self'", *g.get("form_targets", ()))))
+
+
+_POLICY = (
+    "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action {targets}; "
+    "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+#: Of an answer that asked for no nonce: it has no script, so none runs.
+_PLAIN_POLICY = _POLICY.format(scripts="'none'", targets="'self'")
