@@ -40,7 +40,7 @@ def send_no_referrer() -> None:
 
 
 def dress(app: Flask, settings: Settings) -> None:
-    """Put the headers on every answer of `app` that does not say them itself, and a number on every request."""
+    """Number every request to `app`, and put the headers on every answer that does not say them itself."""
     always = dict(_ALWAYS)
     if settings.public_url.startswith("https:"):
         always["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
