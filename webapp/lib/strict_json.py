@@ -9,6 +9,7 @@ import re
 from typing import Never, TypeAlias
 
 from webapp.errors import Fault, Invalid
+from webapp.lib import plain_json
 
 #: What a document can be.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -25,8 +26,20 @@ def loads(data: bytes, *, max_bytes: int, any_text: bool = False) -> Json:
 
     `any_text` lets strings hold NUL and lone surrogates, for who keeps them out of the database's texts.
     """
+    return loads_marked(data, max_bytes=max_bytes, any_text=any_text)[0]
+
+
+def loads_marked(data: bytes, *, max_bytes: int, any_text: bool = False) -> tuple[Json, bool]:
+    """As `loads`, and whether the document is plain (lib.plain_json)."""
     if len(data) > max_bytes:
         raise _fault(f"is {len(data):,} bytes, the limit is {max_bytes:,}")
+    try:
+        return plain_json.read(data, max_depth=MAX_DEPTH), True
+    except plain_json.NotPlain:
+        return _read(data, any_text=any_text), False
+
+
+def _read(data: bytes, *, any_text: bool) -> Json:
     if _depth_exceeds(data, MAX_DEPTH):
         raise _fault(f"is nested deeper than {MAX_DEPTH} levels")
     try:

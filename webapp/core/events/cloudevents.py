@@ -43,6 +43,7 @@ def read_cloudevent(item: Item, now: datetime) -> Draft | list[Fault]:
     made = draft(
         item.value,
         item.where,
+        plain=item.plain,
         id=event_id,
         source=source,
         type=event_type,

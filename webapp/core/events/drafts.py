@@ -7,13 +7,13 @@ lifted there from `data`: `error`, `requestId`, `traceId`, `level` (strings) and
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp.errors import Fault
+from webapp.lib.plain_json import canonical, compact
 from webapp.lib.times import rfc3339
 
 #: An event, as stored, must stay below this many bytes (Baselime docs, "Events API": each event < 256kb).
@@ -22,13 +22,11 @@ _STARTED_AT = b',"started_at":"%s"}'
 #: what `with_start` adds at most
 _ROOM_FOR_START = len(_STARTED_AT % b"9999-12-31T23:59:59.999Z") - 1
 _LIFTED = {"error": str, "requestId": str, "traceId": str, "level": str, "duration": int | float}
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_SORTED = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 _VERBS = {"start": " started", "stop": " stopped", None: ""}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """An event before it has a stream and a seq."""
 
@@ -69,13 +67,22 @@ def draft(
     user: str | None,
     data: Mapping[str, Any],
     attributes: Mapping[str, Any] | None = None,
+    plain: bool = False,
 ) -> Draft:
-    """Write the envelope. `item` is what the client sent: its digest tells a repeat from another event."""
+    """Write the envelope. `item` is what the client sent: its digest tells a repeat from another event.
+
+    `plain` says of the item's JSON what lib.plain_json does.
+    """
     envelope: dict[str, Any] = {"id": id, "source": source, "type": type}
-    envelope |= {name: value for name, value in (("subject", subject), ("state", state)) if value is not None}
-    envelope |= {"time": rfc3339(time), "timestamp": (time - _EPOCH) // _MILLISECOND}
+    if subject is not None:
+        envelope["subject"] = subject
+    if state is not None:
+        envelope["state"] = state
+    envelope["time"], envelope["timestamp"] = rfc3339(time), (time - _EPOCH) // _MILLISECOND
     envelope["message"] = _message(type, subject, state, data)
-    envelope |= {name: data[name] for name, kind in _LIFTED.items() if _is(data.get(name), kind)}
+    for name, kind in _LIFTED.items():
+        if name in data and _is(data[name], kind):
+            envelope[name] = data[name]
     envelope["data"] = data
     if attributes:
         envelope["attributes"] = attributes
@@ -83,25 +90,25 @@ def draft(
         where=where,
         user=user,
         key_hash=key_hash(source, id),
-        digest=_digest(item),
+        digest=_digest(item, plain=plain),
         type=type,
         source=source,
         subject=subject,
         state=state,
         time=time,
-        body=_json(envelope),
+        body=compact(envelope),
     )
 
 
 def key_hash(source: str, id: str) -> bytes:
     """The identity of an event inside its stream."""
-    return hashlib.sha256(_json([source, id])).digest()
+    return hashlib.sha256(compact([source, id])).digest()
 
 
-def _digest(item: Mapping[str, Any]) -> bytes:
+def _digest(item: Mapping[str, Any], *, plain: bool) -> bytes:
     # The user is left out: the stream says who it is, and there are two ways to name the same one.
-    sent = {name: value for name, value in item.items() if name != "user"}
-    return hashlib.sha256(_SORTED.encode(sent).encode()).digest()
+    sent = {name: value for name, value in item.items() if name != "user"} if "user" in item else item
+    return hashlib.sha256(canonical(sent, plain=plain)).digest()
 
 
 def _message(type: str, subject: str | None, state: str | None, data: Mapping[str, Any]) -> str:
@@ -113,7 +120,3 @@ def _message(type: str, subject: str | None, state: str | None, data: Mapping[st
 
 def _is(value: Any, kind: Any) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _json(value: Any) -> bytes:
-    return _COMPACT.encode(value).encode()

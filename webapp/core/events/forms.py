@@ -30,6 +30,8 @@ class Item:
 
     where: str
     value: Any
+    #: whether its JSON is plain (lib.plain_json)
+    plain: bool = False
 
 
 def read_items(payload: bytes, form: EventForm) -> tuple[Sequence[Item], Sequence[Fault]]:
@@ -38,7 +40,7 @@ def read_items(payload: bytes, form: EventForm) -> tuple[Sequence[Item], Sequenc
     Raises Invalid when they cannot be told apart, or are none, or too many.
     """
     try:
-        value = strict_json.loads(payload, max_bytes=MAX_BODY_BYTES)
+        value, plain = strict_json.loads_marked(payload, max_bytes=MAX_BODY_BYTES)
     except Invalid as error:
         items, faults = _one_by_one(payload)
         if not faults:
@@ -49,12 +51,12 @@ def read_items(payload: bytes, form: EventForm) -> tuple[Sequence[Item], Sequenc
     if form is EventForm.CLOUDEVENTS_BATCH and not isinstance(value, list):
         raise Invalid([Fault("", "is not a JSON array: batched mode carries an array of events")])
     if not isinstance(value, list):
-        return [Item("", value)], ()
+        return [Item("", value, plain)], ()
     if not value:
         raise Invalid([Fault("", "is an empty array: send at least one event")])
     if len(value) > MAX_EVENTS:
         raise Invalid([Fault("", f"holds {len(value):,} events, the limit of a request is {MAX_EVENTS:,}")])
-    return [Item(f"/{at}", item) for at, item in enumerate(value)], ()
+    return [Item(f"/{at}", item, plain) for at, item in enumerate(value)], ()
 
 
 def _one_by_one(payload: bytes) -> tuple[list[Item], list[Fault]]:
