@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "make_connect_session": {"external_id": "u_1"},
     "make_source": {"user": "u_1", "name": "acme/shop"},
     "rewind_destination": {"to_seq": 1},
+    "count_rewind": {"to_seq": 1},
     "change_destination": {"settings": {}},
     "preview_destination": {"settings": {}},
 }

@@ -7,7 +7,8 @@ import pytest
 
 from tests.api.conftest import Held, World
 from webapp.core.runtime import Bell
-from webapp.models import Destination
+from webapp.lib import clock
+from webapp.models import Attempt, AttemptOutcome, Destination
 
 HERE = "/api/v1"
 
@@ -66,6 +67,47 @@ def test_a_rewind_sends_again_from_a_seq_on(world: World, held: Held) -> None:
     assert answer.status_code == 200
     assert answer.json["cursor_seq"] == 1
     assert answer.json["ledger"]["waiting"] == 1
+
+
+def test_a_rewind_is_counted_before_anything_is_sent_again(world: World, held: Held) -> None:
+    send(world, "1", "2")
+    deliver(world, held.destination)
+    before = show(world, held.destination)
+    address = f"{HERE}/destinations/{held.destination}/rewind/count"
+    answer = world.client.post(address, json={"to_seq": 2}, headers=world.key())
+    assert (answer.status_code, answer.json) == (200, {"first_seq": 2, "events": 1})
+    answer = world.client.post(address, json={"to_time": "2020-01-01T00:00:00Z"}, headers=world.key())
+    assert answer.json == {"first_seq": 1, "events": 2}
+    assert show(world, held.destination) == before
+    assert world.client.post(address, json={"to_seq": 9}, headers=world.key()).status_code == 422
+
+
+def test_it_says_when_what_waits_will_be_sent(world: World, held: Held) -> None:
+    def drained_in() -> float | None:
+        answer = world.client.get(f"{HERE}/destinations/{held.destination}", headers=world.key())
+        seconds: float | None = answer.json["drained_in_seconds"]
+        return seconds
+
+    assert drained_in() == 0.0
+    send(world, "1", "2")
+    assert drained_in() is None, "nothing was delivered yet"
+    now = clock.now()
+    with world.runtime.database.write() as session:
+        session.add(
+            Attempt(
+                destination_id=held.destination,
+                first_seq=1,
+                last_seq=4,
+                events=4,
+                outcome=AttemptOutcome.DELIVERED,
+                milliseconds=1000,
+                started_at=now,
+                ended_at=now,
+            )
+        )
+    assert drained_in() == 0.5
+    world.client.post(f"{HERE}/destinations/{held.destination}/pause", headers=world.key())
+    assert drained_in() is None, "it stands still"
 
 
 def test_a_rewind_sends_again_from_a_time_on(world: World, held: Held) -> None:

@@ -80,6 +80,7 @@ TABLE: dict[str, Row] = {
     "POST /destinations/<uuid:destination_id>/hold": OWNED,
     "POST /destinations/<uuid:destination_id>/release": OWNED,
     "POST /destinations/<uuid:destination_id>/rewind": OWNED,
+    "POST /destinations/<uuid:destination_id>/rewind/count": OWNED,
     # events
     "GET /events": MEMBER,
     "GET /events/<event_id>": OWNED,

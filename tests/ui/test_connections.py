@@ -5,12 +5,13 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.ui.world import CANARIES, World
 from webapp.core import revocation
 from webapp.lib.secret import Secret
 from webapp.models import (
+    AuditLine,
     Connection,
     ConnectionState,
     Credential,
@@ -153,11 +154,32 @@ def test_a_setting_with_a_fault_is_named_at_its_field_and_shown_again(world: Wor
     assert ".." not in answer.text
 
 
-@pytest.mark.parametrize(("since", "status"), [("2020-01-01T00:00", 303), ("yesterday", 422), ("", 422)])
-def test_rewind_takes_a_time_and_names_what_is_none(
+@pytest.mark.parametrize(("since", "status"), [("2020-01-01T00:00", 200), ("yesterday", 422), ("", 422)])
+def test_what_a_rewind_sends_again_is_counted_first_and_names_what_is_no_time(
     world: World, bob: FlaskClient, since: str, status: int
 ) -> None:
-    assert act(world, bob, "/destinations/<destination_id>/rewind", since=since) == status
+    assert act(world, bob, "/destinations/<destination_id>/rewind/count", since=since) == status
+    with world.runtime.database.read() as session:
+        assert session.scalars(select(Destination.rewound)).one() == 0
+
+
+def test_a_counted_rewind_is_confirmed_and_says_how_many(world: World, bob: FlaskClient) -> None:
+    rule = "/destinations/<destination_id>/rewind"
+    counted = world.post(bob, address(world, f"{rule}/count"), {"since": "2020-01-01T00:00"})
+    assert 'name="from_seq" value="1"' in counted.text
+    assert act(world, bob, rule) == 422, "not counted first"
+    assert act(world, bob, rule, from_seq="1") == 303
+    with world.runtime.database.read() as session:
+        row = session.scalars(select(Destination)).one()
+        assert row.rewound >= 1
+    assert "sent again" in text_of(bob, address(world, "/destinations/<destination_id>"))
+
+
+def test_a_fault_in_the_one_form_leaves_the_other_as_it_is_saved(world: World, bob: FlaskClient) -> None:
+    rule = "/destinations/<destination_id>"
+    act(world, bob, f"{rule}/settings", dataset="web", service="", namespace="", types="deploy*")
+    answer = world.post(bob, address(world, f"{rule}/rewind/count"), {"since": "yesterday"})
+    assert 'value="web"' in answer.text
 
 
 def letter_state(world: World) -> DeadLetterState:
@@ -210,3 +232,25 @@ def test_only_environments_of_this_connection_can_be_chosen(world: World, bob: F
     answer = world.post(bob, path, {"baselime.events:to": str(UUID(int=1))})
     assert answer.status_code == 422
     assert "Check at least one environment" in answer.text
+
+
+@pytest.mark.parametrize(("begin", "kept"), [("on", 2), ("", 0)])
+def test_a_new_destination_begins_with_what_is_kept_if_that_is_wanted(
+    world: World, bob: FlaskClient, begin: str, kept: int
+) -> None:
+    path = address(world, "/connections/<connection_id>/forward")
+    environment = address(world, "<environment_id>")
+    with world.runtime.database.write() as session:
+        session.execute(delete(Destination))
+    assert "2 events" in text_of(bob, path)
+    form = {
+        "baselime.events:to": environment,
+        "baselime.events:dataset": "logs",
+        "baselime.events:types": "*",
+    }
+    assert world.post(bob, path, {**form, "baselime.events:backfill": begin}).status_code == 303
+    with world.runtime.database.read() as session:
+        row = session.scalars(select(Destination)).one()
+        assert row.cursor_seq == 2 - kept
+        told = session.scalars(select(AuditLine.detail).where(AuditLine.act == "destination.made")).one()
+    assert ("2 events that are kept" in told) == bool(kept)

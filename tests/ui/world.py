@@ -121,7 +121,7 @@ class World:
         vault = self.runtime.vault
         grant = {"access_token": Secret(CANARIES[0]), "refresh_token": Secret(CANARIES[1])}
         credentials.add(session, vault, connection.id, CredentialKind.GRANT, grant, lifetime=86_400)
-        key = {"api_key": Secret(CANARIES[2])}
+        key = {"ingest_key": Secret(CANARIES[2])}
         kind = CredentialKind.INGEST_KEY
         credentials.add(session, vault, connection.id, kind, key, environment_id=environment.id)
         destination = Destination(

@@ -163,6 +163,22 @@ class DestinationAnswer(Answer):
     closed_at: datetime | None
 
 
+class DestinationDetailAnswer(DestinationAnswer):
+    """One destination, looked at by itself."""
+
+    drained_in_seconds: float | None = Field(
+        description="About how long until nothing waits here, at the pace of its last requests; null while "
+        "that cannot be told: it is held, fails, or has delivered nothing yet."
+    )
+
+
+class RewindAnswer(Answer):
+    """What a rewind would send again."""
+
+    first_seq: int
+    events: int
+
+
 class DestinationPage(Answer):
     """Some destinations, newest first; `next` is the `after` of the page behind them."""
 

@@ -8,7 +8,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from webapp.api.answers import DestinationAnswer, DestinationPage, PreviewAnswer
+from webapp.api.answers import (
+    DestinationAnswer,
+    DestinationDetailAnswer,
+    DestinationPage,
+    PreviewAnswer,
+    RewindAnswer,
+)
 from webapp.api.callers import Caller
 from webapp.api.inputs import Input
 from webapp.api.operations import Resource
@@ -17,6 +23,7 @@ from webapp.core import delivery
 from webapp.core import destinations as core
 from webapp.core.api_keys import Scope
 from webapp.core.queries.destinations import DestinationQuery, find_destination, list_destinations
+from webapp.core.queries.pace import drained_in
 from webapp.core.queries.paging import MOST_ROWS, PAGE_ROWS
 from webapp.core.runtime import Bell
 from webapp.errors import Invalid
@@ -88,16 +95,20 @@ def show_destinations(caller: Caller, query: DestinationsQuery) -> DestinationPa
 
 
 @resource.get("/destinations/<uuid:destination_id>", scope=Scope.CONNECTIONS_READ)
-def show_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer:
+def show_destination(caller: Caller, destination_id: UUID) -> DestinationDetailAnswer:
     """One destination."""
     with caller.runtime.database.read() as session:
-        return DestinationAnswer.model_validate(find_destination(session, caller.only_user, destination_id))
+        row = find_destination(session, caller.only_user, destination_id)
+        shown = DestinationAnswer.model_validate(row)
+        return DestinationDetailAnswer.model_construct(
+            **dict(shown), drained_in_seconds=drained_in(session, row)
+        )
 
 
 @resource.post(
     "/destinations/<uuid:destination_id>/pause", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
 )
-def pause_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer:
+def pause_destination(caller: Caller, destination_id: UUID) -> DestinationDetailAnswer:
     """Stop it; events wait."""
     with caller.runtime.database.write() as session:
         find_destination(session, caller.only_user, destination_id)
@@ -108,7 +119,7 @@ def pause_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer
 @resource.post(
     "/destinations/<uuid:destination_id>/resume", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
 )
-def resume_destination(caller: Caller, destination_id: UUID) -> DestinationAnswer:
+def resume_destination(caller: Caller, destination_id: UUID) -> DestinationDetailAnswer:
     """Start it again, from where it stood."""
     with caller.runtime.database.write() as session:
         find_destination(session, caller.only_user, destination_id)
@@ -118,9 +129,20 @@ def resume_destination(caller: Caller, destination_id: UUID) -> DestinationAnswe
 
 
 @resource.post(
+    "/destinations/<uuid:destination_id>/rewind/count", scope=Scope.EVENTS_READ, problems=(CONFLICT,)
+)
+def count_rewind(caller: Caller, destination_id: UUID, body: RewindTo) -> RewindAnswer:
+    """Count what a rewind would send again; nothing is sent."""
+    with caller.runtime.database.write() as session:
+        find_destination(session, caller.only_user, destination_id)
+        found = core.measure_rewind(session, destination_id, to_seq=body.to_seq, to_time=body.to_time)
+    return RewindAnswer.model_validate(found)
+
+
+@resource.post(
     "/destinations/<uuid:destination_id>/rewind", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
 )
-def rewind_destination(caller: Caller, destination_id: UUID, body: RewindTo) -> DestinationAnswer:
+def rewind_destination(caller: Caller, destination_id: UUID, body: RewindTo) -> DestinationDetailAnswer:
     """Send again what was sent before, from a seq or a time on.
 
     Events keep their ids, so that repeats can be told. `tail_seq` says how far back anything is kept.
@@ -135,7 +157,7 @@ def rewind_destination(caller: Caller, destination_id: UUID, body: RewindTo) -> 
 @resource.post(
     "/destinations/<uuid:destination_id>/settings", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
 )
-def change_destination(caller: Caller, destination_id: UUID, body: SettingsInput) -> DestinationAnswer:
+def change_destination(caller: Caller, destination_id: UUID, body: SettingsInput) -> DestinationDetailAnswer:
     """Change what it wants, and in which form.
 
     The next request goes out with the new settings; try them on a preview first.

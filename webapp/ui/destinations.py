@@ -13,8 +13,10 @@ from webapp.core.queries.connection import require_connection
 from webapp.core.queries.dead_letters import DeadLetterQuery, list_dead_letters
 from webapp.core.queries.destinations import DestinationRow, dead_by_state, find_destination
 from webapp.core.queries.kinds import DestinationKind, kind_named
+from webapp.core.queries.pace import drained_in
 from webapp.core.runtime import Bell
 from webapp.errors import Fault, Invalid
+from webapp.ui._filters import number
 from webapp.ui._forms import Form, text, with_faults
 from webapp.ui._lists import after, chosen, owner_of
 from webapp.ui._session import connect_page, runtime, viewer
@@ -23,6 +25,7 @@ from webapp.ui._settings_form import read_settings, settings_values, typed_form
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations/<uuid:destination_id>")
 
 _FEW = 5
+_SEQ_DIGITS = 18
 
 
 @blueprint.get("")
@@ -38,7 +41,8 @@ def part(destination_id: UUID) -> str:
     """What moves on the page, for htmx."""
     with runtime().database.read() as session:
         row = find_destination(session, owner_of(viewer()), destination_id)
-    return render_template("destinations/_standing.html", row=row)
+        left = drained_in(session, row)
+    return render_template("destinations/_standing.html", row=row, drained_in=left)
 
 
 @blueprint.post("/settings")
@@ -93,20 +97,37 @@ def release(destination_id: UUID) -> Response:
     return _back(destination_id, "Released. What waited is being sent now, in order.")
 
 
-@blueprint.post("/rewind")
+@blueprint.post("/rewind/count")
 @connect_page
-def rewind(destination_id: UUID) -> Response | tuple[str, int]:
-    """Send again what was accepted since a time."""
+def count_rewind(destination_id: UUID) -> str | tuple[str, int]:
+    """What was accepted since a time and would be sent again, before anything is."""
     _own(destination_id)
     try:
         moment = _moment(text("since"))
         with runtime().database.write() as session:
-            destinations.rewind(session, viewer().actor, destination_id, to_time=moment)
+            found = destinations.measure_rewind(session, destination_id, to_time=moment)
     except Invalid as error:
         fault = Fault("since", error.faults[0].what)
         return _page(destination_id, with_faults(fault, "since")), 422
+    return _page(destination_id, Form(values={"since": text("since")}), rewinding=found)
+
+
+@blueprint.post("/rewind")
+@connect_page
+def rewind(destination_id: UUID) -> Response | tuple[str, int]:
+    """Send again from an event on."""
+    _own(destination_id)
+    try:
+        with runtime().database.write() as session:
+            again = destinations.rewind(
+                session, viewer().actor, destination_id, to_seq=_seq(text("from_seq"))
+            )
+    except Invalid as error:
+        fault = Fault("since", error.faults[0].what)
+        return _page(destination_id, with_faults(fault)), 422
     runtime().wake(Bell.DELIVERY)
-    return _back(destination_id, "Rewound. Events since then are being sent again, with the same ids.")
+    events = "One event is" if again == 1 else f"{number(again)} events are"
+    return _back(destination_id, f"Rewound. {events} being sent again, with the same ids.")
 
 
 def _names(kind: DestinationKind) -> list[str]:
@@ -121,13 +142,24 @@ def _moment(typed: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _seq(typed: str) -> int:
+    if not typed.isdecimal() or len(typed) > _SEQ_DIGITS:
+        raise Invalid([Fault("since", "is to be counted first")])
+    return int(typed)
+
+
 def _own(destination_id: UUID) -> DestinationRow:
     with runtime().database.read() as session:
         return find_destination(session, owner_of(viewer()), destination_id)
 
 
-def _page(destination_id: UUID, form: Form | None = None, preview: Preview | None = None) -> str:
-    outcome = chosen(AttemptOutcome, "outcome")
+def _page(
+    destination_id: UUID,
+    form: Form | None = None,
+    preview: Preview | None = None,
+    rewinding: destinations.Range | None = None,
+) -> str:
+    outcome, given = chosen(AttemptOutcome, "outcome"), form or Form()
     with runtime().database.read() as session:
         row = find_destination(session, owner_of(viewer()), destination_id)
         attempts = list_attempts(
@@ -139,19 +171,22 @@ def _page(destination_id: UUID, form: Form | None = None, preview: Preview | Non
         )
         dead = dead_by_state(session, destination_id)
         details = require_connection(session, None, row.connection_id).details
+        left = drained_in(session, row)
     kind = kind_named(runtime(), row.provider, row.kind)
     return render_template(
         "destinations/show.html",
         row=row,
         kind=kind,
         details=details,
-        form=form or Form(values=settings_values(kind, row.settings)),
+        form=Form(settings_values(kind, row.settings) | dict(given.values), given.faults),
         attempts=attempts,
         letters=letters.rows,
         dead=dead,
         outcomes=AttemptOutcome,
         outcome=outcome,
         preview=preview,
+        rewinding=rewinding,
+        drained_in=left,
     )
 
 

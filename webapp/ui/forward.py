@@ -12,6 +12,7 @@ from webapp.core.delivery import Preview
 from webapp.core.queries.connection import ConnectionDetail, EnvironmentRow, find_connection
 from webapp.core.queries.connections import ConnectionState
 from webapp.core.queries.destinations import DestinationRow
+from webapp.core.queries.kept import read_kept
 from webapp.core.queries.kinds import DestinationKind, kinds_of
 from webapp.core.runtime import Bell
 from webapp.errors import Conflict, Fault, Invalid, NotFound
@@ -39,6 +40,11 @@ class Choice:
     def is_taken(self) -> bool:
         """Whether an environment has it already."""
         return any(row is not None for _, row in self.environments)
+
+    @property
+    def backfill(self) -> str:
+        """The name of the check box for what is kept already."""
+        return f"{self.kind.name}:backfill"
 
     @property
     def prefix(self) -> str:
@@ -102,6 +108,7 @@ def _make(wanted: list[tuple[Choice, EnvironmentRow]]) -> None:
                     environment.id,
                     choice.kind.name,
                     read_settings(choice.kind, choice.prefix),
+                    backfill=request.form.get(choice.backfill) == "on",
                 )
             except Invalid as error:
                 faults = [
@@ -139,6 +146,8 @@ def _detail(connection_id: UUID) -> ConnectionDetail:
 
 
 def _page(detail: ConnectionDetail, form: Form, previews: Mapping[str, Preview] | None = None) -> str:
+    with runtime().database.read() as session:
+        kept = read_kept(session, detail.row.owner_id)
     return render_template(
         "connect/forward.html",
         detail=detail,
@@ -148,5 +157,6 @@ def _page(detail: ConnectionDetail, form: Form, previews: Mapping[str, Preview] 
             value for name in request.form if name.endswith(":to") for value in request.form.getlist(name)
         },
         previews=previews or {},
+        kept=kept,
         title_of=provider_titles(),
     )

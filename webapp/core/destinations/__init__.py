@@ -12,17 +12,19 @@ from webapp.core.destinations.holds import (
     release_refused,
 )
 from webapp.core.destinations.making import change_settings, create, kinds_for
-from webapp.core.destinations.rewinding import rewind
+from webapp.core.destinations.rewinding import Range, measure_rewind, rewind
 from webapp.models import Hold
 
 __all__ = [
     "Hold",
+    "Range",
     "change_settings",
     "close_for_connection",
     "create",
     "hold",
     "hold_for_connection",
     "kinds_for",
+    "measure_rewind",
     "release",
     "release_for_connection",
     "release_refused",

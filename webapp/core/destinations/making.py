@@ -60,7 +60,10 @@ def create(
         destination.held_at, destination.due_at = head.now, None
     session.add(destination)
     session.flush()
-    rows.record(session, actor, Act.DESTINATION_MADE, destination, _told(kind, checked))
+    told = _told(kind, checked)
+    if backfill:
+        told += f", beginning with {head.seq - destination.origin_seq:,} events that are kept"
+    rows.record(session, actor, Act.DESTINATION_MADE, destination, told)
     return destination
 
 

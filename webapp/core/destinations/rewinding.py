@@ -1,5 +1,6 @@
 """Rewinding: sending a part of the stream again, by moving the cursor back."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -30,12 +31,7 @@ def rewind(
     kept or not yet sent.
     """
     destination, stream, _ = rows.lock(session, destination_id)
-    if (to_seq is None) == (to_time is None):
-        raise Invalid([Fault("to_seq", "give either a seq or a time")])
-    name = "to_seq" if to_time is None else "to_time"
-    first = to_seq if to_time is None else first_since(session, destination.stream_id, stream, to_time)
-    _check(first, name, destination, stream)
-    assert first is not None  # noqa: S101 - checked above
+    first = _first(session, destination, stream, to_seq, to_time)
     again = destination.cursor_seq - (first - 1)
     _supersede(session, destination, first)
     destination.exempt_seq = max(destination.exempt_seq, destination.cursor_seq)
@@ -51,13 +47,41 @@ def rewind(
     return again
 
 
-def _check(first: int | None, name: str, destination: Destination, stream: Head) -> None:
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a rewind would send again."""
+
+    first_seq: int
+    events: int
+
+
+def measure_rewind(
+    session: Session,
+    destination_id: UUID,
+    *,
+    to_seq: int | None = None,
+    to_time: datetime | None = None,
+) -> Range:
+    """What `rewind` with the same would send again; nothing changes. Raises what it raises."""
+    destination, stream, _ = rows.lock(session, destination_id)
+    first = _first(session, destination, stream, to_seq, to_time)
+    return Range(first, destination.cursor_seq - (first - 1))
+
+
+def _first(
+    session: Session, destination: Destination, stream: Head, to_seq: int | None, to_time: datetime | None
+) -> int:
+    if (to_seq is None) == (to_time is None):
+        raise Invalid([Fault("to_seq", "give either a seq or a time")])
+    name = "to_seq" if to_time is None else "to_time"
+    first = to_seq if to_time is None else first_since(session, destination.stream_id, stream, to_time)
     if first is None or first > destination.cursor_seq:
         raise Invalid(
             [Fault(name, "nothing of that time has been sent yet: it still waits, or there is nothing")]
         )
     if first < stream.tail_seq:
         raise Invalid([Fault(name, f"is no longer kept: the first event that is has seq {stream.tail_seq}")])
+    return first
 
 
 def _supersede(session: Session, destination: Destination, first: int) -> None:
