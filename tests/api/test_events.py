@@ -8,12 +8,13 @@ from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.testing import capture_logs
 
 from tests.api.conftest import World
 from webapp.api import connections
-from webapp.core import events
+from webapp.core import api_keys, events
 from webapp.core.api_keys import Scope
 from webapp.errors import BacklogFull, EventsTooFast, Overloaded, SealBroken
 
@@ -180,6 +181,18 @@ def test_a_pool_without_a_free_connection_asks_to_come_again(
     monkeypatch.setattr(connections, "list_connections", busy)
     answer = world.client.get("/api/v1/connections", headers=world.key())
     assert problem(answer) == (503, "/problems/overloaded")
+
+
+def test_a_database_that_is_away_asks_to_come_again_wherever_that_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the API key is looked up, before anything of a request is read."""
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection failed: Connection refused"))
+
+    monkeypatch.setattr(api_keys, "admit", gone)
+    assert problem(send(world, event())) == (503, "/problems/overloaded")
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("canary"), SealBroken("canary")])

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 
 from flask import Response, g, request
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from webapp import errors
@@ -27,7 +26,7 @@ from webapp.api.problems import (
     VENDOR,
     Problem,
 )
-from webapp.lib.database import is_contention
+from webapp.lib.database import is_unavailable
 from webapp.lib.ids import uuid7
 
 MEDIA_TYPE = "application/problem+json"
@@ -126,13 +125,13 @@ def problem_of(error: errors.HitchpostError) -> tuple[Problem, dict[str, str]]:
 
 
 def explain_database(error: SQLAlchemyError) -> Response:
-    """The same of a busy database, which is no fault of the request; any other error of it is ours."""
+    """The same of a database that is busy or away, no fault of the request; any other error is ours."""
     return explain(busy(error))
 
 
 def busy(error: SQLAlchemyError) -> errors.Overloaded:
-    """What a busy database comes to. Raises `error` when it is anything else."""
-    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and is_contention(error)):
+    """What a database that is busy or away comes to. Raises `error` when it is anything else."""
+    if is_unavailable(error):
         return errors.Overloaded("The database is busy.")
     raise error
 

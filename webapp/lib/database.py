@@ -17,7 +17,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, FunctionElement, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -121,6 +122,28 @@ def is_contention(error: DBAPIError) -> bool:
     if state is not None:
         return state in {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}
     return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)
+
+
+def is_unavailable(error: SQLAlchemyError) -> bool:
+    """Whether the database is busy, full, read-only or out of reach: no fault of the statement."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout)
+    if is_contention(error):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state == "25006" or state[:2] in {"08", "53", "57", "58"}
+    words = str(error.orig)
+    return any(sign in words for sign in _UNABLE)
+
+
+_UNABLE = (
+    "connection",  # libpq's words carry no SQLSTATE when there was no server to give one
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "disk I/O error",
+    "unable to open database file",
+)
 
 
 def _postgres_engine(url: str, pool_size: int) -> Engine:

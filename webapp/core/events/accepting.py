@@ -7,8 +7,7 @@ from functools import partial
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core.events import limits
 from webapp.core.events.backlogs import Load
@@ -22,7 +21,7 @@ from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, public_id, st
 from webapp.core.runtime import Bell, Runtime
 from webapp.errors import BacklogFull, Fault, NotFound, Overloaded
 from webapp.lib import clock
-from webapp.lib.database import Database, is_contention
+from webapp.lib.database import Database, is_unavailable
 
 _BUSY = "The database cannot take events at this moment; nothing was stored. Send the same request again."
 #: A database's group, as long as the database lives.
@@ -61,10 +60,8 @@ def accept_drafts(
     except BacklogFull as error:
         limits.of(runtime).note_full(error)
         raise
-    except PoolTimeout:
-        raise Overloaded(_BUSY) from None
-    except DBAPIError as error:
-        if is_contention(error) or _is_unable(error):
+    except SQLAlchemyError as error:
+        if is_unavailable(error):
             raise Overloaded(_BUSY) from None
         raise
     if stored.woken:
@@ -111,21 +108,3 @@ def _group(runtime: Runtime) -> GroupCommit[Batch, Stored]:
         partial(store, runtime.database, most=most), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS
     )
     return _groups.setdefault(runtime.database, made)
-
-
-def _is_unable(error: DBAPIError) -> bool:
-    """Whether the database is full, read-only or out of reach: a fault of the place, not of the statement."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:
-        return state == "25006" or state[:2] in {"08", "53", "57", "58"}
-    words = str(error.orig)
-    return any(sign in words for sign in _UNABLE)
-
-
-_UNABLE = (
-    "connection",  # libpq's words carry no SQLSTATE when there was no server to give one
-    "database or disk is full",
-    "attempt to write a readonly database",
-    "disk I/O error",
-    "unable to open database file",
-)

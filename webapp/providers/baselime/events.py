@@ -79,8 +79,9 @@ def encode(events_url: str, events: Sequence[OutgoingEvent], target: Target) -> 
 def read(response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
     """What an answer means. Only 202 is documented as success; any other 2xx that is no HTML is taken as one.
 
-    400 with `invalid` names the rejected events, and the rest was taken. 404, 405 and redirects speak of the
-    address and never of an event: they are tried again.
+    400 with `invalid` names the rejected events, and the rest was taken. Where an entry names no event that
+    was sent, nobody knows which were taken: fewer are sent again, until the refused one is alone. 404, 405
+    and redirects speak of the address and never of an event: they are tried again.
     """
     words = answers.words(response, target.secrets)
     status = response.status
@@ -110,4 +111,5 @@ def _bad_request(response: Response, events: Sequence[OutgoingEvent], words: str
         rejected, strangers = dict.fromkeys(range(len(events)), words) | rejected, 0
     if strangers:
         words = f"{words} ({strangers} entries of its list name no event that was sent)"
+        return Reading(settled=0, setback=Setback.REFUSED, words=words)
     return Reading(settled=len(events), rejected=rejected, words=words)
