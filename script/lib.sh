@@ -3,6 +3,10 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 
+# Many processes import the same files: compiled once, and kept out of the sources.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="$root/.venv/pycache"
+
 say() {
     printf '==> %s\n' "$*"
 }

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 from urllib.request import Request, urlopen
 from uuid import UUID
 
@@ -30,13 +31,18 @@ class Connected:
     account: str
 
 
-def connect(runtime: Runtime, console_url: str, external_id: str) -> Connected:
-    """A user with a connection to a workspace of their own in the sandbox at `console_url`."""
+def connect(runtime: Runtime, console_url: str, external_id: str, **wanted: Any) -> Connected:
+    """A user with a connection to a workspace of their own in the sandbox at `console_url`.
+
+    `wanted` are the destination's settings.
+    """
     key = _add_environment(console_url, workspace := f"w-{external_id}", "prod")
-    return attach(runtime, external_id, workspace, key)
+    return attach(runtime, external_id, workspace, key, **wanted)
 
 
-def attach(runtime: Runtime, external_id: str, account: str, key: str, kind: str = KIND) -> Connected:
+def attach(
+    runtime: Runtime, external_id: str, account: str, key: str, kind: str = KIND, **wanted: Any
+) -> Connected:
     """A user with a connection to `account` of the vendor that `kind` names, opened by `key`."""
     provider = kind.partition(".")[0]
     with runtime.database.write() as session:
@@ -56,7 +62,7 @@ def attach(runtime: Runtime, external_id: str, account: str, key: str, kind: str
             session.add(made)
             session.flush()
         _add_key(session, runtime, environment, row, Secret(key))
-        destination = destinations.create(session, HITCHPOST, environment.id, kind, {})
+        destination = destinations.create(session, HITCHPOST, environment.id, kind, wanted)
     return Connected(external_id, connection.id, environment.id, destination.id, f"{account}/prod")
 
 

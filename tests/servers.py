@@ -1,5 +1,6 @@
 """Whole instances as real processes that a test may kill: `hitchpost run`, or those of the Procfile."""
 
+import itertools
 import os
 import random
 import shlex
@@ -7,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ from tests.services import processes
 
 CHECKOUT = Path(__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
+#: What an orderly end may take: 25 s for what is under way, and a moment to leave.
+GRACE_SECONDS = 30.0
 
 
 class Program:
@@ -49,10 +52,21 @@ class Program:
 
     def kill(self) -> None:
         """Kill -9, with every child."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP, with every child, until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, how: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, how)
 
     def kill_children(self) -> None:
         """Kill -9 to its children alone."""
@@ -65,10 +79,15 @@ class Program:
         os.killpg(self.pid, signal.SIGINT)
         return self.stop(signal.SIGINT)
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Stop it as asked, and give back its status."""
+    def ask_to_stop(self) -> None:
+        """SIGTERM to its main process, and no wait."""
         assert self._process is not None
-        processes.end(self._process, how)
+        self._process.terminate()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, *, within: float = 10.0) -> int:
+        """Stop it as asked, or by SIGKILL after so many seconds, and give back its status."""
+        assert self._process is not None
+        processes.end(self._process, how, within=within)
         return self._process.returncode
 
 
@@ -81,10 +100,16 @@ def children_of(pid: int) -> list[int]:
 
 
 class Instance(Protocol):
-    """A whole instance: `kill` takes one of `parts`, likelier ones named often; `mend` starts the dead."""
+    """A whole instance: `kill` and `end` take one of `parts`, likelier ones named often.
+
+    `mend` starts the dead.
+    `url` is what clients call; `doors` are the addresses its web processes listen on.
+    """
 
     url: str
+    doors: Sequence[str]
     parts: tuple[str, ...]
+    programs: Mapping[str, Program]
     environment: dict[str, str]
 
     def start(self) -> None: ...
@@ -99,11 +124,23 @@ class Embedded:
 
     parts = ("worker", "worker", "worker", "all")
 
-    def __init__(self, folder: Path, database_url: str, **more: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        public_url: str = "",
+        extra: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> None:
+        """`public_url` when something stands in front; `extra` goes into its environment as it is."""
         port = processes.free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.doors = [f"http://127.0.0.1:{port}"]
+        self.url = public_url or self.doors[0]
         self.environment = instances.environment(database_url, port=str(port), public_url=self.url, **more)
-        self.program = Program([str(PROGRAMS / "hitchpost"), "run"], self.environment, folder / "run.log")
+        argv = [str(PROGRAMS / "hitchpost"), "run"]
+        self.program = Program(argv, self.environment | dict(extra or {}), folder / "run.log")
+        self.programs = {"all": self.program}
 
     def start(self) -> None:
         self.program.start()
@@ -120,7 +157,8 @@ class Embedded:
 
     def end(self, part: str) -> None:
         """Stop it in order, whatever the part: they are one program."""
-        self.stop()
+        if not self.program.ended():
+            self.program.stop(within=GRACE_SECONDS)
 
     def mend(self) -> None:
         if self.program.ended():
@@ -128,37 +166,40 @@ class Embedded:
 
 
 class Separate:
-    """The processes of the Procfile."""
+    """The processes of the Procfile, so many of each: `web`, `web2`, `worker`, `worker2`, `beat`."""
 
-    parts = ("web", "web", "worker", "worker", "worker", "beat", "all")
-
-    def __init__(self, folder: Path, database_url: str, broker_url: str, **more: str) -> None:
-        port = processes.free_port()
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        broker_url: str,
+        *,
+        public_url: str = "",
+        webs: int = 1,
+        workers: int = 1,
+        beats: int = 1,
+        extra: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> None:
+        """`public_url` when something stands in front; `extra` goes into their environment as it is."""
+        ports = [processes.free_port() for _ in range(webs)]
+        self.doors = [f"http://127.0.0.1:{port}" for port in ports]
+        self.url = public_url or self.doors[0]
         self.environment = instances.environment(
-            database_url, broker_url=broker_url, port=str(port), public_url=self.url, **more
+            database_url, broker_url=broker_url, public_url=self.url, **more
         )
-        procfile = dict(
-            line.split(": ", 1) for line in (CHECKOUT / "Procfile").read_text().splitlines() if ": " in line
-        )
-        shell = self.environment | {
-            "PORT": str(port),
-            "WEB_WORKERS": "1",
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-            "PYTHONPATH": str(CHECKOUT),
-        }
+        shell = self.environment | dict(extra or {})
         self.programs = {
-            name: Program(
-                ["sh", "-c", f"cd {shlex.quote(str(CHECKOUT))} && exec {procfile[name]}"],
-                shell,
-                folder / f"{name}.log",
-            )
-            for name in ("web", "worker", "beat")
+            **{_name("web", n): _of_procfile("web", n, shell, folder, port) for n, port in enumerate(ports)},
+            **{_name("worker", n): _of_procfile("worker", n, shell, folder) for n in range(workers)},
+            **{_name("beat", n): _of_procfile("beat", n, shell, folder) for n in range(beats)},
         }
+        often = {"web": 2, "worker": 3, "beat": 1}
+        named = [[name] * often[name.rstrip("0123456789")] for name in self.programs]
+        self.parts = (*itertools.chain(*named), "all")
 
     def start(self) -> None:
-        for program in self.programs.values():
-            program.start()
+        self.mend()
 
     def stop(self) -> None:
         for program in self.programs.values():
@@ -174,12 +215,37 @@ class Separate:
         """Stop a part in order."""
         for name, program in self.programs.items():
             if part in {name, "all"} and not program.ended():
-                program.stop()
+                program.stop(within=GRACE_SECONDS)
 
     def mend(self) -> None:
         for program in self.programs.values():
             if program.ended():
                 program.start()
+
+
+def number_of(name: str) -> int:
+    """Which of its kind a program is, from 0 on."""
+    digits = name.lstrip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits) - 1 if digits else 0
+
+
+def _name(kind: str, number: int) -> str:
+    return f"{kind}{number + 1}" if number else kind
+
+
+def _of_procfile(
+    kind: str, number: int, environment: Mapping[str, str], folder: Path, port: int | None = None
+) -> Program:
+    lines = (CHECKOUT / "Procfile").read_text().splitlines()
+    commands = dict(line.split(": ", 1) for line in lines if ": " in line)
+    shell = {
+        **environment,
+        **({"PORT": str(port), "WEB_WORKERS": "1"} if port else {}),
+        "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+        "PYTHONPATH": str(CHECKOUT),
+    }
+    command = f"cd {shlex.quote(str(CHECKOUT))} && exec {commands[kind]}"
+    return Program(["sh", "-c", command], shell, folder / f"{_name(kind, number)}.log")
 
 
 def free_six() -> int:

@@ -12,8 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from tests import instances, seeding, servers
-from tests.faults.kill import vendor_settings
+from tests import instances, seeding, servers, vendors
 from tests.services import postgres, redis
 from tests.waiting import wait_for
 from webapp.sandbox import Sandbox, serve
@@ -28,18 +27,20 @@ def embedded(folder: Path, events: int = EVENTS) -> list[float]:
     """Seconds for each event, on `hitchpost run` and SQLite."""
     url = f"sqlite:///{folder / 'hitchpost.db'}"
     with serve(port=0) as sandbox:
-        return _measure(servers.Embedded(folder, url, **vendor_settings(sandbox)), sandbox, url, events)
+        return _measure(
+            servers.Embedded(folder, url, **vendors.addresses(sandbox.urls)), sandbox, url, events
+        )
 
 
 def separate(folder: Path, database_url: str, broker_url: str, events: int = EVENTS) -> list[float]:
     """Seconds for each event, on the Procfile's processes, PostgreSQL and Redis."""
     with serve(port=0) as sandbox:
-        instance = servers.Separate(folder, database_url, broker_url, **vendor_settings(sandbox))
+        instance = servers.Separate(folder, database_url, broker_url, **vendors.addresses(sandbox.urls))
         return _measure(instance, sandbox, database_url, events)
 
 
 def _measure(instance: servers.Instance, sandbox: Sandbox, database_url: str, events: int) -> list[float]:
-    with instances.running(database_url, **vendor_settings(sandbox)) as runtime:
+    with instances.running(database_url, **vendors.addresses(sandbox.urls)) as runtime:
         user = seeding.connect(runtime, sandbox.urls["console"], "u1").external_id
         key = seeding.api_key(runtime)
     instance.start()

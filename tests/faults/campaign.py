@@ -1,122 +1,148 @@
-"""A campaign: load, a killer with a seed, a quiet time, and the checker's verdict."""
+"""`python -m tests.faults.campaign --setup postgres --minutes 10`: load, a nemesis with a seed, a verdict.
 
-import json
+What was sent, acknowledged and struck is kept in a history file. The same seed strikes the same faults in the
+same order; what the processes were doing at each moment is theirs.
+"""
+
+import argparse
 import random
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from urllib.request import urlopen
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
 
-from sqlalchemy import func, select
+from tests.faults.clocks import Clock
+from tests.faults.course import Campaign, Orders, Report
+from tests.faults.history import History
+from tests.faults.nemesis import FAULTS, known, usual
+from tests.faults.stage import POSTGRES, SQLITE, Plan, Stage, opened
 
-from tests import seeding, servers
-from tests.faults.history import History, Verdict, judge
-from tests.faults.load import Sender
-from tests.seeding import Connected
-from tests.waiting import wait_for
-from webapp.core.runtime import Runtime
-from webapp.models import Attempt, AttemptOutcome
-from webapp.sandbox import Sandbox
-
-USERS = 4
-#: A lease of a worker that was killed runs out after 15 s on PostgreSQL.
-QUIET_SECONDS = 45.0
-_START_SECONDS = 60.0
+_DISK_BYTES = {SQLITE: 24_000_000, POSTGRES: 280_000_000}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a campaign did and found."""
-
-    verdict: Verdict
-    kills: Mapping[str, int]
-    seconds: float
-    #: requests whose answer was lost, by the attempts on record
-    lost_answers: int
-    #: statuses that no host app should ever see
-    unexpected: tuple[int, ...]
+def run(folder: Path, orders: Orders) -> Report:
+    """A whole campaign in a folder that is empty."""
+    with staged(folder, orders) as stage:
+        return Campaign(stage, orders).run()
 
 
-class Campaign:
-    """Runs against one instance; `runtime` looks into the same database from outside."""
-
-    def __init__(self, instance: servers.Instance, sandbox: Sandbox, runtime: Runtime) -> None:
-        self._instance = instance
-        self._sandbox = sandbox
-        self._runtime = runtime
-        self._history = History()
-
-    def run(self, kills: int, seed: int, *, in_order: bool = False) -> Report:
-        """Kill so often, at random moments, while events come in; then wait for what is due, and judge.
-
-        With `in_order` parts are stopped by SIGTERM instead, and no answer may be lost.
-        """
-        hit = self._instance.end if in_order else self._instance.kill
-        began = time.monotonic()
-        chance = random.Random(seed)
-        users = [seeding.connect(self._runtime, self._sandbox.urls["console"], f"u{n}") for n in range(USERS)]
-        key = seeding.api_key(self._runtime)
-        self._instance.start()
-        wait_for(lambda: servers.answers(self._instance.url), seconds=_START_SECONDS)
-        senders = [Sender(self._instance.url, key, user.external_id, self._history) for user in users]
-        for sender in senders:
-            sender.start()
-        done: dict[str, int] = {}
-        for _ in range(kills):
-            part = chance.choice(self._instance.parts)
-            self._hit(partial(hit, part), chance)
-            done[part] = done.get(part, 0) + 1
-        for sender in senders:
-            sender.end()
-        for sender in senders:
-            sender.join()
-        verdict = self._judge(users)
-        unexpected = tuple(status for sender in senders for status in sender.unexpected)
-        return Report(
-            verdict=verdict,
-            kills=done,
-            seconds=time.monotonic() - began,
-            lost_answers=sum(self._explained(users).values()),
-            unexpected=unexpected,
+@contextmanager
+def staged(folder: Path, orders: Orders) -> Iterator[Stage]:
+    """A stage that is equipped for these orders."""
+    with ExitStack() as stack:
+        shared = stack.enter_context(_shared_folder())
+        disk = stack.enter_context(_small_disk(shared, orders.setup)) if "disk" in orders.faults else None
+        clocks = _clocks(shared, orders.setup) if "clock" in orders.faults else {}
+        plan = Plan(
+            setup=orders.setup,
+            webs=orders.webs,
+            workers=orders.workers,
+            beats=orders.beats,
+            disk=disk,
+            clocks=clocks,
         )
+        history = History.at(folder / "history.jsonl")
+        stack.callback(history.close)
+        yield stack.enter_context(opened(folder, history, plan))
 
-    def _hit(self, hit: Callable[[], None], chance: random.Random) -> None:
-        """Hit, mend after a moment, and let some events through before the next time."""
-        hit()
-        time.sleep(chance.uniform(0, 0.2))
-        self._instance.mend()
-        before = self._history.count
-        goal = before + chance.randint(1, 40)
-        wait_for(lambda: self._history.count >= goal, seconds=_START_SECONDS)
 
-    def _judge(self, users: list[Connected]) -> Verdict:
-        deadline = time.monotonic() + QUIET_SECONDS
-        while True:
-            verdict = judge(self._history, self._arrivals(users), self._explained(users))
-            lost = [fault for fault in verdict.faults if "lost" in fault]
-            if not lost or time.monotonic() > deadline:
-                return verdict
-            time.sleep(0.2)
+@contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """One that every user of this machine may enter: PostgreSQL refuses to run as root."""
+    with tempfile.TemporaryDirectory(prefix="hitchpost-campaign-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
-    def _arrivals(self, users: list[Connected]) -> dict[str, list[str]]:
-        url = f"{self._sandbox.urls['console']}/api/received?vendor=baselime"
-        with urlopen(url, timeout=10) as answer:  # noqa: S310 - the sandbox on loopback
-            received = json.load(answer)["received"]
-        by_account: dict[str, list[str]] = {user.account: [] for user in users}
-        for one in received:
-            by_account.setdefault(one["account"], []).append(one["event"]["id"])
-        names = {user.account: user.external_id for user in users}
-        return {names.get(account, account): events for account, events in by_account.items()}
 
-    def _explained(self, users: list[Connected]) -> dict[str, int]:
-        """Requests whose answer was lost, by the attempts on record."""
-        lost = (AttemptOutcome.INTERRUPTED, AttemptOutcome.POSSIBLY_DELIVERED)
-        explained: dict[str, int] = {}
-        with self._runtime.database.read() as session:
-            for user in users:
-                requests = select(func.coalesce(func.sum(Attempt.requests), 0)).where(
-                    Attempt.destination_id == user.destination_id, Attempt.outcome.in_(lost)
-                )
-                explained[user.external_id] = int(session.execute(requests).scalar_one())
-        return explained
+@contextmanager
+def _small_disk(folder: Path, setup: str) -> Iterator[Path | None]:
+    """A tmpfs; None where this user may mount nothing."""
+    disk = folder / "disk"
+    disk.mkdir()
+    size = f"size={_DISK_BYTES[setup]},mode=0755"
+    mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield disk
+    finally:
+        umount = ["umount", "--lazy", str(disk)]
+        subprocess.run(umount, check=True)
+
+
+def _clocks(folder: Path, setup: str) -> dict[str, Clock]:
+    names = ("ours", "database") if setup == POSTGRES else ("ours",)
+    return {name: Clock(folder, name) for name in names}
+
+
+def main() -> None:
+    """Run it and say what was found; status 1 if any promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--setup", choices=(SQLITE, POSTGRES), default=SQLITE)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--strikes", type=int, help="so many faults, however long that takes")
+    parser.add_argument(
+        "--restarts", type=int, help="so many rolling restarts by SIGTERM, and no other fault"
+    )
+    parser.add_argument("--faults", default="all", help=f"some of {', '.join(FAULTS)}, by commas")
+    parser.add_argument("--webs", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--beats", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="for histories and logs; kept")
+    parser.add_argument("--until-failure", action="store_true", help="with the next seed, again and again")
+    asked = parser.parse_args()
+    chosen = usual(asked.setup) if asked.faults == "all" else asked.faults.split(",")
+    if asked.restarts:
+        chosen = ["roll"]
+    if strange := sorted(set(chosen) - set(known(asked.setup))):
+        parser.error(f"{', '.join(strange)}: known on {asked.setup} are {', '.join(known(asked.setup))}")
+    orders = Orders(
+        seed=asked.seed,
+        faults=chosen,
+        setup=asked.setup,
+        strikes=asked.restarts or asked.strikes,
+        in_order=bool(asked.restarts),
+        seconds=asked.minutes * 60,
+        webs=asked.webs,
+        workers=asked.workers,
+        beats=asked.beats,
+    )
+    folder = asked.folder or Path(tempfile.mkdtemp(prefix="hitchpost-campaign-"))
+    while True:
+        faults = tell(orders, folder / f"{orders.setup}-{orders.seed}", run)
+        if faults or not asked.until_failure:
+            sys.exit(1 if faults else 0)
+        orders = replace(orders, seed=orders.seed + 1)
+
+
+def tell(orders: Orders, folder: Path, how: Callable[[Path, Orders], Report]) -> int:
+    """Run, print what was done and found; how many faults."""
+    folder.mkdir(parents=True)
+    say(f"{orders.setup}, seed {orders.seed}, faults {', '.join(orders.faults)}: {folder / 'history.jsonl'}")
+    report = how(folder, orders)
+    verdict = report.verdict
+    struck = ", ".join(f"{count} × {name}" for name, count in sorted(report.struck.items()))
+    say(f"  {sum(report.struck.values())} faults in {report.seconds:.0f} s: {struck}")
+    took = f"{verdict.arrivals:,} arrivals, {verdict.dead:,} dead letters"
+    again = f"{verdict.duplicates:,} duplicates in {verdict.repeats} repeats"
+    say(f"  {verdict.events:,} events acknowledged, {took}")
+    say(f"  {again}; {report.lost_answers} lost answers, {report.broken} broken connections of host apps")
+    for fault in verdict.faults:
+        say(f"  ✗ {fault}")
+    say("  verdict: " + (f"{len(verdict.faults)} promises broken" if verdict.faults else "nothing lost"))
+    return len(verdict.faults)
+
+
+def say(line: str) -> None:
+    """To the person who waits."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,95 +1,110 @@
-"""What was asked, what was acknowledged, what arrived; and the checker that holds one against the other."""
+"""What was asked, what was acknowledged and what was done to the parts, in the order of time."""
 
+import json
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event as its sender knows it; `at` counts the first tries of all senders."""
+
+    event_id: str
+    user: str
+    type: str
+    #: its body holds what a vendor refuses
+    poison: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A 202 for an event: where it says that the event is, and how many first tries had been made by then."""
+
+    event_id: str
+    stream: str
+    seq: int
+    at: int
 
 
 @dataclass
 class History:
-    """Events by user, in the order of their sending; safe to add to from many threads."""
+    """Safe to add to from many threads; with `file`, written there line by line as JSON."""
 
-    tried: dict[str, list[str]] = field(default_factory=dict)
-    acknowledged: dict[str, list[str]] = field(default_factory=dict)
+    file: IO[str] | None = None
+    sent: dict[str, Sent] = field(default_factory=dict)
+    acks: list[Ack] = field(default_factory=list)
+    #: statuses that no host app should ever see
+    unexpected: list[int] = field(default_factory=list)
+    #: connections that ended without an answer
+    broken: int = 0
+    _acknowledged: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _began: float = field(default_factory=time.monotonic)
 
-    def note_try(self, user: str, event_id: str) -> None:
-        """An event is about to be sent for the first time."""
-        with self._lock:
-            self.tried.setdefault(user, []).append(event_id)
+    @classmethod
+    def at(cls, path: Path) -> "History":
+        """One that is kept in a file."""
+        return cls(file=path.open("w", buffering=1, encoding="utf-8"))
 
-    def note_acknowledged(self, user: str, event_id: str) -> None:
-        """A 202 came for it."""
+    def note_try(self, user: str, events: Iterable[tuple[str, str, bool]]) -> None:
+        """These (id, type, poison) are about to be sent for the first time."""
         with self._lock:
-            self.acknowledged.setdefault(user, []).append(event_id)
+            made = [Sent(event_id, user, type_, poison, len(self.sent)) for event_id, type_, poison in events]
+            self.sent |= {one.event_id: one for one in made}
+        self._write("try", user=user, ids=[one.event_id for one in made])
+
+    def note_acknowledged(self, event_ids: Sequence[str], places: Sequence[str]) -> None:
+        """A 202 came; `places` are the public ids that it names, in the order of the events."""
+        with self._lock:
+            for event_id, place in zip(event_ids, places, strict=True):
+                stream, _, seq = place.rpartition("-")
+                self.acks.append(Ack(event_id, stream, int(seq), len(self.sent)))
+            self._acknowledged.update(event_ids)
+        self._write("ack", ids=list(event_ids), places=list(places))
+
+    def note_unexpected(self, status: int) -> None:
+        """An answer that is neither "stored" nor "try again"."""
+        with self._lock:
+            self.unexpected.append(status)
+        self._write("unexpected", status=status)
+
+    def note_broken(self) -> None:
+        """A connection ended without an answer."""
+        with self._lock:
+            self.broken += 1
+
+    def note(self, what: str, **more: Any) -> None:
+        """Something was done to the parts."""
+        self._write(what, **more)
 
     @property
     def count(self) -> int:
         """Events acknowledged so far."""
         with self._lock:
-            return sum(map(len, self.acknowledged.values()))
+            return len(self._acknowledged)
 
+    @property
+    def acknowledged(self) -> frozenset[str]:
+        """Their ids."""
+        with self._lock:
+            return frozenset(self._acknowledged)
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the checker found; `faults` is empty when every promise was kept."""
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
 
-    faults: tuple[str, ...]
-    events: int
-    #: how often a batch, or a part of one, came again
-    repeats: int
+    def close(self) -> None:
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
 
-
-def judge(history: History, arrivals: Mapping[str, Sequence[str]], explained: Mapping[str, int]) -> Verdict:
-    """Hold the arrivals of each user, in order, against the history.
-
-    No acknowledged event is lost; first arrivals are in the order of sending; nothing arrives that nobody
-    sent; and a batch comes again only as often as answers were lost, by the attempts on record (`explained`).
-    """
-    faults: list[str] = []
-    repeats = 0
-    for user in sorted(history.tried.keys() | arrivals.keys()):
-        arrived = list(arrivals.get(user, ()))
-        first = list(dict.fromkeys(arrived))
-        tried = history.tried.get(user, [])
-        faults += _lost(user, history.acknowledged.get(user, []), first)
-        faults += _invented(user, tried, first)
-        faults += _out_of_order(user, tried, first)
-        again = _repeats(tried, arrived)
-        if again > explained.get(user, 0):
-            faults.append(f"{user}: {again} repeats, the attempts explain {explained.get(user, 0)}")
-        repeats += again
-    return Verdict(tuple(faults), history.count, repeats)
-
-
-def _lost(user: str, acknowledged: Sequence[str], first: Sequence[str]) -> list[str]:
-    lost = sorted(set(acknowledged) - set(first))
-    return [f"{user}: {len(lost)} acknowledged and lost: {lost[:5]}"] if lost else []
-
-
-def _invented(user: str, tried: Sequence[str], first: Sequence[str]) -> list[str]:
-    invented = sorted(set(first) - set(tried))
-    return [f"{user}: {len(invented)} arrived that nobody sent: {invented[:5]}"] if invented else []
-
-
-def _repeats(tried: Sequence[str], arrived: Sequence[str]) -> int:
-    """Runs of arrivals seen before: one lost answer makes one run, in the order of sending."""
-    place = {event_id: n for n, event_id in enumerate(tried)}
-    seen: set[str] = set()
-    runs, last = 0, None
-    for event_id in arrived:
-        if event_id not in seen:
-            last = None
-        else:
-            here = place.get(event_id, -1)
-            runs += last is None or here <= last
-            last = here
-        seen.add(event_id)
-    return runs
-
-
-def _out_of_order(user: str, tried: Sequence[str], first: Sequence[str]) -> list[str]:
-    place = {event_id: n for n, event_id in enumerate(tried)}
-    order = [place[event_id] for event_id in first if event_id in place]
-    late = [first[n] for n in range(1, len(order)) if order[n] < order[n - 1]]
-    return [f"{user}: {len(late)} arrived first after a later one: {late[:5]}"] if late else []
+    def _write(self, what: str, **more: Any) -> None:
+        if self.file is not None:
+            line = json.dumps({"at": round(self.seconds(), 3), "what": what, **more}, ensure_ascii=False)
+            with self._lock:
+                self.file.write(line + "\n")

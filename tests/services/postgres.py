@@ -7,7 +7,7 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -139,12 +139,18 @@ def _shape_of(connection: psycopg.Connection[tuple[object, ...]]) -> bytes:
 class Cluster:
     """A PostgreSQL server of our own on 127.0.0.1, in a folder that goes with it."""
 
-    def __init__(self, programs: Path, *, fsync: bool = True) -> None:
-        """Without `fsync` it is quicker, and only a power cut would tell the difference."""
+    def __init__(
+        self, programs: Path, *, fsync: bool = True, folder: Path | None = None, under: Sequence[str] = ()
+    ) -> None:
+        """Without `fsync` it is quicker, and only a power cut would tell the difference.
+
+        `folder` is empty and goes with it; `under` is a command that the server is run under.
+        """
         self.programs = programs
+        self._under = under
         self._fsync = "on" if fsync else "off"
         self._user = processes.unprivileged_user()
-        self._folder = Path(tempfile.mkdtemp(prefix="hitchpost-postgres-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="hitchpost-postgres-"))
         self._log = self._folder / "log"
         self._password = token_hex(16)
         self._port = 0
@@ -168,10 +174,16 @@ class Cluster:
             self._port = processes.free_port()
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         settings += ["-c", f"fsync={self._fsync}"]
-        argv = [self.programs / "postgres", "-D", self._folder / "data", "-p", str(self._port), *settings]
+        server = [self.programs / "postgres", "-D", self._folder / "data", "-p", str(self._port)]
+        argv = [*self._under, *server, *settings]
         self._process = processes.start(argv, log=self._log, user=self._user)
         processes.wait_until(self._answers, self._process, self._log)
         return self
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run, by itself or because it was stopped."""
+        return self._process is None or self._process.poll() is not None
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT politely, SIGQUIT at once, SIGKILL as a power cut would. Its data stay."""

@@ -56,13 +56,15 @@ def start(argv: Sequence[object], *, log: Path, user: str | None = None) -> "sub
     return process
 
 
-def end(process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGINT) -> None:
-    """End `process` as asked, or by SIGKILL 10 s later; one that has ended is left alone."""
+def end(
+    process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGINT, *, within: float = 10.0
+) -> None:
+    """End `process` as asked, or by SIGKILL after so many seconds; one that has ended is left alone."""
     _RUNNING.discard(process)
     if process.poll() is None:
         process.send_signal(how)
     try:
-        process.wait(10)
+        process.wait(within)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -69,6 +69,11 @@ class RedisServer:
         processes.wait_until(self._answers, self._process, self._log)
         return self
 
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run."""
+        return self._process is None or self._process.poll() is not None
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT politely, SIGKILL at once. What it held is gone either way."""
         if self._process:
