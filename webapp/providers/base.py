@@ -85,7 +85,7 @@ class Proposal:
 OTLP_TYPES = "otlp."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class OutgoingEvent:
     """An Event as an encoder sees it. `body` is as stored: the envelope, exact JSON, or an OTLP request."""
 

@@ -2,14 +2,13 @@
 
 import json
 import time
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from tests.bench.forwarding.contestants import ENVELOPE
-from webapp.core.events.statements import insert_events
+from webapp.core.events.statements import INSERT_ARRAYS, NewEvent, as_columns, insert_rows
 from webapp.core.streams import rows
 from webapp.lib import clock
 from webapp.lib.database import Database
@@ -69,27 +68,31 @@ def bulk_rate(database: Database, seconds: float) -> float:
     start, count = time.monotonic(), 0
     while time.monotonic() - start < seconds:
         with database.write() as session:
-            insert_events(session, [_event(stream_id, count + at + 1) for at in range(100)])
+            events = [_event(stream_id, count + at + 1) for at in range(100)]
+            if database.is_sqlite:
+                insert_rows(session.connection(), events)
+            else:
+                session.execute(text(INSERT_ARRAYS), as_columns(events))
         count += 100
     return count / (time.monotonic() - start)
 
 
-def _event(stream_id: UUID, seq: int) -> dict[str, Any]:
+def _event(stream_id: UUID, seq: int) -> NewEvent:
     now, mark = clock.now(), seq.to_bytes(32)
-    return {
-        "stream_id": stream_id,
-        "seq": seq,
-        "key_hash": mark,
-        "digest": mark,
-        "type": "deployment",
-        "source": "shop",
-        "subject": "checkout",
-        "state": None,
-        "time": now,
-        "accepted_at": now,
-        "body": _BODY,
-        "bytes_in": seq * len(_BODY),
-    }
+    return NewEvent(
+        stream_id=stream_id,
+        seq=seq,
+        key_hash=mark,
+        digest=mark,
+        type="deployment",
+        source="shop",
+        subject="checkout",
+        state=None,
+        time=now,
+        accepted_at=now,
+        body=_BODY,
+        bytes_in=seq * len(_BODY),
+    )
 
 
 def _insert(session: Session, stream_id: UUID, first: int, last: int) -> None:

@@ -8,19 +8,17 @@ that no reader ever sees a later one without all before it. Destinations come la
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webapp.core.events import backlogs, starts
 from webapp.core.events.drafts import Draft
-from webapp.core.events.statements import find_known, insert_events
+from webapp.core.events.statements import NewEvent, find_known, write_events
 from webapp.core.streams import rows
 from webapp.errors import Fault, IdentityConflict, NotFound
-from webapp.lib.database import Database, db_time
-from webapp.models import Destination, Stream
+from webapp.lib.database import Database
 
 #: events in one shared transaction
 MOST_EVENTS = 2_000
@@ -89,8 +87,9 @@ class _Writer:
         self._heads = heads
         self._known = known
         self._starts = seen
+        self._accepted = {stream: _accepted_at(head) for stream, head in heads.items()}
         self._bytes = {stream: head.bytes_in for stream, head in heads.items()}
-        self._events: list[dict[str, Any]] = []
+        self._events: list[NewEvent] = []
 
     def place(self, batch: Batch) -> tuple[list[tuple[UUID, int]], int]:
         """The (stream, seq) of each draft of a request, and how many were known. Raises IdentityConflict."""
@@ -117,27 +116,22 @@ class _Writer:
         body = self._starts.body_of(draft, stream)
         self._bytes[stream] += len(body)
         self._events.append(
-            {
-                "stream_id": stream,
-                "seq": seq,
-                "key_hash": draft.key_hash,
-                "digest": draft.digest,
-                "type": draft.type,
-                "source": draft.source,
-                "subject": draft.subject,
-                "state": draft.state,
-                "time": draft.time,
-                "accepted_at": self._accepted_at(stream),
-                "body": body,
-                "bytes_in": self._bytes[stream],
-            }
+            NewEvent(
+                stream,
+                seq,
+                draft.key_hash,
+                draft.digest,
+                draft.type,
+                draft.source,
+                draft.subject,
+                draft.state,
+                draft.time,
+                self._accepted[stream],
+                body,
+                self._bytes[stream],
+            )
         )
         return found
-
-    def _accepted_at(self, stream: UUID) -> datetime:
-        # A clock that was set back must not make a later event look older: rewinding searches by this time.
-        head = self._heads[stream]
-        return head.now if head.last_accepted_at is None else max(head.now, head.last_accepted_at)
 
     def reached(self) -> dict[UUID, backlogs.Load]:
         """How far each stream is that takes something."""
@@ -149,39 +143,12 @@ class _Writer:
 
     def write(self, session: Session) -> bool:
         """Write everything; True when a destination became due."""
-        if not self._events:
-            return False
-        insert_events(session, self._events)
-        touched = {event["stream_id"] for event in self._events}
-        session.connection().execute(
-            _MOVE_HEAD,
-            [
-                {
-                    "id_": stream,
-                    "seq": self._next[stream] - 1,
-                    "at": self._accepted_at(stream),
-                    "bytes": self._bytes[stream],
-                }
-                for stream in sorted(touched)
-            ],
-        )
-        return session.connection().execute(_MAKE_DUE, {"streams": list(touched)}).rowcount > 0
+        return bool(self._events) and write_events(session, self._events)
 
 
-_MAKE_DUE = (
-    update(Destination)
-    .where(
-        Destination.stream_id.in_(bindparam("streams", expanding=True)),
-        Destination.due_at.is_(None),
-        Destination.hold.is_(None),
-    )
-    .values(due_at=db_time())
-)
-_MOVE_HEAD = (
-    update(Stream)
-    .where(Stream.id == bindparam("id_"))
-    .values(head_seq=bindparam("seq"), last_accepted_at=bindparam("at"), bytes_in=bindparam("bytes"))
-)
+def _accepted_at(head: rows.Head) -> datetime:
+    # A clock that was set back must not make a later event look older: rewinding searches by this time.
+    return head.now if head.last_accepted_at is None else max(head.now, head.last_accepted_at)
 
 
 def public_id(stream_id: UUID, seq: int) -> str:

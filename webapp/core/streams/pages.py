@@ -99,7 +99,7 @@ def read_page(
         .order_by(Event.seq)
         .limit(min(rows, MOST_ROWS))
     )
-    found = session.execute(query).all()
+    found = session.connection().execute(query).all()
     _refuse_gap(cursor_seq, head, [seq for seq, _, _ in found], min(rows, MOST_ROWS))
     last = found[-1][0] if found else cursor_seq
     wanted = [(seq, length) for seq, type_, length in found if wants is None or wants(type_)]
@@ -148,15 +148,4 @@ def events_of(session: Session, stream_id: UUID, seqs: Sequence[int]) -> Sequenc
     )
     if seqs[-1] - seqs[0] + 1 != len(seqs):
         query = query.where(Event.seq.in_(seqs))
-    return [
-        OutgoingEvent(
-            seq=row.seq,
-            type=row.type,
-            source=row.source,
-            subject=row.subject,
-            state=row.state,
-            time=row.time,
-            body=row.body,
-        )
-        for row in session.execute(query)
-    ]
+    return [OutgoingEvent(*row) for row in session.connection().execute(query)]
