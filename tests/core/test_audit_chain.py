@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -255,6 +256,29 @@ def test_an_erasure_of_one_person_is_no_cover_for_another(chained: Runtime) -> N
     edit(detail=None)(chained)
     found = audit_chain.verify(chained).fault
     assert found == "the words of line 4 were taken out, and no line says by whom"
+
+
+def test_of_two_faults_the_first_is_named_though_it_is_only_words_taken_out(chained: Runtime) -> None:
+    edit(detail=None)(chained)
+    execute(chained, update(AuditLine).where(AuditLine.chain_no == 8).values(actor="user:eve"))
+    found = audit_chain.verify(chained).fault
+    assert found == "the words of line 4 were taken out, and no line says by whom"
+
+
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)  # SQLite reads one moment
+def test_an_erasure_that_is_sealed_during_a_look_is_on_record(
+    chained: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = audit_chain._Check.walk
+
+    def meanwhile(check: Any, session: Any, head: Anchor) -> str | None:
+        with chained.database.write() as other:
+            audit_chain.erase(other, HITCHPOST, "user:ada")
+        audit_chain.seal(chained)
+        return walk(check, session, head)
+
+    monkeypatch.setattr(audit_chain._Check, "walk", meanwhile)
+    assert audit_chain.verify(chained).fault is None
 
 
 def test_another_ring_cannot_vouch_for_the_chain(chained: Runtime) -> None:

@@ -18,7 +18,7 @@ from webapp.core.installs import Received
 from webapp.core.runtime import Runtime
 from webapp.lib.secret import Secret
 from webapp.lib.vault import key_id_of, new_key, parse_keys
-from webapp.models import AuditHead, Credential, Install, UserSession
+from webapp.models import AuditHead, AuditLine, Base, Credential, Install, UserSession
 
 
 @pytest.fixture
@@ -168,6 +168,14 @@ def test_a_rotation_killed_in_the_middle_of_a_batch_is_simply_started_again(
             assert credentials.open_parts(new_ring.vault, grant)
     assert rotation.rotate(new_ring).count == left
     assert rotation.left(new_ring) == 0
+    with runtime.database.read() as session:
+        said = session.scalars(select(AuditLine.detail).where(AuditLine.act == Act.KEYS_ROTATED)).all()
+    assert said == ["100 credentials sealed again"] * 3 + ["50 credentials sealed again"]
+
+
+def test_every_table_with_something_sealed_is_rotated() -> None:
+    sealed = {table.name for table in Base.metadata.tables.values() if "sealed" in table.columns}
+    assert {table.__tablename__ for table in rotation.TABLES} == sealed
 
 
 @pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time

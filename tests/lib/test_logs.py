@@ -1,9 +1,11 @@
 """A line holds named fields only, libraries are quiet, and what looks like a secret does not come out."""
 
+import ast
 import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +113,24 @@ def test_what_looks_like_a_secret_is_hidden_as_the_last_resort(
 )
 def test_plain_words_stay_as_they_are(text: str) -> None:
     assert logs.redact(text) == text
+
+
+def test_every_field_that_our_code_logs_is_one_that_comes_out() -> None:
+    checkout = Path(logs.__file__).parents[2]
+    left_out = {
+        f"{path.relative_to(checkout)}:{call.lineno} {word.arg}"
+        for room in ("webapp", "workers")
+        for path in (checkout / room).rglob("*.py")
+        for call in _log_calls(ast.parse(path.read_text()))
+        for word in call.keywords
+        if word.arg not in logs.FIELDS | {"exc_info"}
+    }
+    assert left_out == set()
+
+
+def _log_calls(tree: ast.AST) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            logger = node.func.value
+            if isinstance(logger, ast.Name) and logger.id in {"log", "_log"}:
+                yield node

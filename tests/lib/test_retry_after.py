@@ -28,6 +28,8 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
         ("Fri, 31 Dec 2100 12:00:00 GMT", 3600.0),
         ("Sat, 31 Foo 2026 12:01:00 GMT", None),
         ("Sat, 31 Jan 99999 12:01:00 GMT", None),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 +9999999999999", None),
     ],
 )
 def test_a_wish_is_read_and_bounded(value: str | None, seconds: float | None) -> None:

@@ -42,6 +42,23 @@ def refresh(servers: Servers, *answers: Response, **more: Any) -> Grant:
     return vendor(**more).refresh(servers.http(), REFRESH, scope="", details={})
 
 
+@pytest.mark.parametrize(
+    "published",
+    [
+        {"issuer": "https://elsewhere.vendor.test"},
+        {"code_challenge_methods_supported": ["plain"]},
+        {"token_endpoint": None},
+    ],
+)
+def test_trouble_with_the_metadata_spends_no_refresh_token(
+    servers: Servers, published: dict[str, Any]
+) -> None:
+    servers[NORTH].overrides.update(published)
+    with pytest.raises(VendorUnavailable, match="metadata") as caught:
+        refresh(servers)
+    assert (caught.value.sent, caught.value.status) == (False, None)
+
+
 def headers_of(request: Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 

@@ -126,7 +126,7 @@ def test_the_page_says_what_the_vendor_has_still_to_take_back(world: World, bob:
     assert "is asked again" not in text_of(bob, page)
     with world.runtime.database.write() as session:
         connection = session.scalars(select(Connection)).one()
-        held = revocation.Held(connection.id, 1, {"refresh_token": Secret(CANARIES[1])})
+        held = {"refresh_token": Secret(CANARIES[1])}
         revocation.keep(session, world.runtime.vault, connection, [held])
     assert "It is asked again, the last time in 2" in text_of(bob, page)
     assert CANARIES[1] not in text_of(bob, page)

@@ -78,10 +78,12 @@ def _sample(runtime: Runtime) -> Iterator[str]:
         tried += 1
         if sample.fault is None:
             click.echo(f"refreshed {sample.label} ({sample.client_key}) in {sample.seconds:.1f} s")
+        elif not sample.label:
+            yield f"no sample of {sample.client_key} was refreshed: {sample.fault}"
         else:
             yield f"the sample {sample.label} ({sample.client_key}) was not refreshed: {sample.fault}"
     if not tried:
-        click.echo("no healthy connection to refresh as a sample")
+        click.echo("no grant to refresh as a sample")
 
 
 def _summary(health: Health) -> str:

@@ -50,6 +50,8 @@ class Act(StrEnum):
     API_KEY_REVOKED = "api_key.revoked"
     CONNECT_SESSION_MADE = "connect_session.made"
     ERRAND_RETRIED = "errand.retried"
+    NOTICE_PUT_AWAY = "notice.put_away"
+    NOTICES_TESTED = "notices.tested"
     WEBHOOK_OPENED = "webhook.opened"
     SOURCE_MADE = "source.made"
     SOURCE_SECRET_CHANGED = "source.secret_changed"  # noqa: S105 - an act

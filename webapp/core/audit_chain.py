@@ -139,7 +139,7 @@ class _Check:
             for line in lines:
                 fault = self._fault_of(line)
                 if fault is not None:
-                    return fault
+                    return self._erasure_fault(session) or fault
                 self._pass(line)
         if self.good < head.chain_no:
             return f"line {self.good + 1} is missing, and all behind it: the head is {head.chain_no}"
@@ -177,10 +177,10 @@ class _Check:
         return f"line {self._anchor.chain_no} is not the one that the anchor names: this is another chain"
 
     def _erasure_fault(self, session: Session) -> str | None:
-        fresh = select(AuditLine.object).where(
-            AuditLine.act == Act.AUDIT_ERASED.value, AuditLine.chain_no.is_(None)
-        )
-        recorded = self._on_record.union(session.scalars(fresh))
+        # The record of an erasure stands behind it: beyond where this walk ended, or not yet sealed.
+        behind = or_(AuditLine.chain_no.is_(None), AuditLine.chain_no > self.good)
+        later = select(AuditLine.object).where(AuditLine.act == Act.AUDIT_ERASED.value, behind)
+        recorded = self._on_record.union(session.scalars(later))
         off_record = (number for number, about in self.erased.items() if not about & recorded)
         first = next(off_record, None)
         return f"the words of line {first} were taken out, and no line says by whom" if first else None
@@ -213,9 +213,11 @@ def _waiting(runtime: Runtime) -> bool:
 
 def _begin(session: Session, runtime: Runtime) -> AuditHead | None:
     """The first head; None when another sealer holds it. Raises Conflict when there was one before."""
+    # The lines before the head: where another begins at this moment, whoever sees its lines sees its head.
+    was_begun = session.scalar(select(AuditLine.id).where(AuditLine.mac.is_not(None)).limit(1)) is not None
     if session.scalar(select(AuditHead.id)) is not None:
         return None
-    if session.scalar(select(AuditLine.id).where(AuditLine.mac.is_not(None)).limit(1)) is not None:
+    if was_begun:
         message = "the head of the audit's chain is gone: see `hitchpost audit verify`"
         raise Conflict(message)
     head = AuditHead(id=_HEAD, chain_no=0, mac=_START)

@@ -147,28 +147,23 @@ def disconnect(
 ) -> str:
     """End it: forget every secret, let go of its accounts, close its destinations. What to do at the vendor.
 
-    The vendor is asked to revoke first, where it can be; what a refresh brought meanwhile is revoked after,
-    and what it did not confirm again later.
+    What it held is kept sealed only to be given back: the vendor is asked to revoke it at once, where it can
+    be, and again later while it does not confirm. So a crash in between leaves nothing half done.
     With what is `given` for the provider's `take_back_form`, what we made there is deleted. Raises NotFound,
     Conflict when it ended before, and Invalid or VendorError when it cannot be taken back: then nothing has
     changed.
     """
     with runtime.database.read() as session:
         connection = _found_open(session, connection_id)
-        held = revocation.read_held(session, runtime, connection)
     left = _take_back(runtime, connection, given or {})
-    unconfirmed = revocation.give_back(runtime, connection, held)
     with runtime.database.write() as session:
         destinations.close_for_connection(session, connection_id)
         connection = lock(session, connection_id)
         _require_open(connection)
-        newer = revocation.read_held(session, runtime, connection, beyond=held)
-        said = f"{_NOT_REVOKED if unconfirmed else ''} {left}".strip()
-        end(session, connection, "Disconnected by a person.", at_the_vendor=said)
-        wait = revocation.FIRST_WAIT_SECONDS
-        revocation.keep(session, runtime.vault, connection, unconfirmed, wait=wait)
-        revocation.keep(session, runtime.vault, connection, newer)
-        _record(session, actor, Act.DISCONNECTED, connection, said)
+        held = revocation.read_held(session, runtime, connection)
+        end(session, connection, "Disconnected by a person.", at_the_vendor=left)
+        revocation.keep(session, runtime.vault, connection, held)
+        _record(session, actor, Act.DISCONNECTED, connection, left)
     revocation.sweep(runtime, connection_id=connection_id)
     with runtime.database.read() as session:
         kept = revocation.kept_until(session, connection_id)

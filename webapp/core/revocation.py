@@ -5,7 +5,7 @@ sealed, in a row of its own that no refresh, delivery or hand-out looks at, and 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -26,29 +26,18 @@ from webapp.providers.base import Revokes
 
 #: How long a vendor is asked again: then it is given up, and the owner told.
 TRIED_FOR = timedelta(days=3)
-#: When one that was asked during the disconnect itself is asked again.
-FIRST_WAIT_SECONDS = 60.0
 #: Several times the deadline of a call: only a holder that stood still loses its lease.
 _LEASE_SECONDS = 60.0
 _BASE_WAIT, _CAP_WAIT = 60.0, 6 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One credential of a connection, opened to be given back."""
+def read_held(session: Session, runtime: Runtime, connection: Connection) -> list[Mapping[str, Secret]]:
+    """The parts of what there is to give back; nothing where the vendor takes nothing.
 
-    credential_id: UUID
-    generation: int
-    parts: Mapping[str, Secret] = field(repr=False)
-
-
-def read_held(
-    session: Session, runtime: Runtime, connection: Connection, *, beyond: Iterable[Held] = ()
-) -> list[Held]:
-    """What there is to give back, without what is in `beyond`; nothing where the vendor takes nothing."""
+    What cannot be opened cannot be given back, and must not keep a connection from its end.
+    """
     if not isinstance(runtime.providers.get(connection.provider), Revokes):
         return []
-    known = {(held.credential_id, held.generation) for held in beyond}
     rows = session.scalars(
         select(Credential).where(
             Credential.connection_id == connection.id,
@@ -56,26 +45,21 @@ def read_held(
             Credential.sealed.is_not(None),
         )
     )
-    return [
-        Held(row.id, row.generation, credentials.open_parts(runtime.vault, row))
-        for row in rows
-        if (row.id, row.generation) not in known
-    ]
-
-
-def give_back(runtime: Runtime, connection: Connection, held: Iterable[Held]) -> list[Held]:
-    """Ask the vendor to end each; those that it did not confirm. Call it with no transaction open."""
-    return [one for one in held if _ask(runtime, connection, one.parts) is not None]
+    held: list[Mapping[str, Secret]] = []
+    for row in rows:
+        with suppress(VaultError):
+            held.append(credentials.open_parts(runtime.vault, row))
+    return held
 
 
 def keep(
-    session: Session, vault: Vault, connection: Connection, held: Iterable[Held], *, wait: float = 0.0
+    session: Session, vault: Vault, connection: Connection, held: Iterable[Mapping[str, Secret]]
 ) -> None:
-    """Seal what is still to be given back into rows of its own, due in `wait` seconds."""
-    due_at = session.execute(select(db_time(wait))).scalar_one()
-    for one in held:
+    """Seal the parts of what is to be given back into rows of its own, due at once."""
+    due_at = session.execute(select(db_time())).scalar_one()
+    for parts in held:
         row = Revocation(id=uuid7(), connection_id=connection.id, due_at=due_at)
-        credentials.seal_for_revocation(vault, row, one.parts)
+        credentials.seal_for_revocation(vault, row, parts)
         session.add(row)
 
 
@@ -83,7 +67,7 @@ def give_back_late(runtime: Runtime, connection: Connection, parts: Mapping[str,
     """Give back what came when the connection had ended: kept first, so that no crash leaves it alive."""
     if isinstance(runtime.providers.get(connection.provider), Revokes):
         with runtime.database.write() as session:
-            keep(session, runtime.vault, connection, [Held(connection.id, 0, parts)])
+            keep(session, runtime.vault, connection, [parts])
         sweep(runtime, connection_id=connection.id)
 
 

@@ -100,10 +100,6 @@ def rotate(runtime: Runtime, done: Callable[[int], object] = lambda _count: None
         count += moved
         if not moved and left(runtime) > len(faults):
             time.sleep(_PAUSE_SECONDS)  # all that is left is held by others at this moment
-    if count:
-        with runtime.database.write() as session:
-            thing, detail = f"vault:{runtime.vault.active}", f"{count} sealed again"
-            audit.record(session, audit.HITCHPOST, Act.KEYS_ROTATED, thing, detail=detail)
     return Rotated(count=count, faults=tuple(faults.values()))
 
 
@@ -114,11 +110,15 @@ def _batches(runtime: Runtime, table: type[credentials.Sealed], faults: dict[UUI
         with runtime.database.write() as session:
             rows = _take(session, table, runtime.vault.active, last)
             broken = _reseal(runtime, rows)
+            count = len(rows) - len(broken)
+            if count:
+                thing, detail = f"vault:{runtime.vault.active}", f"{count} {table.__tablename__} sealed again"
+                audit.record(session, audit.HITCHPOST, Act.KEYS_ROTATED, thing, detail=detail)
         faults |= broken
         if not rows:
             return
         last = rows[-1].id
-        yield len(rows) - len(broken)
+        yield count
 
 
 def _take(

@@ -20,6 +20,7 @@ FIELDS = frozenset(
         *(
             "account",
             "anchor",
+            "at",
             "bell",
             "connection_id",
             "count",
@@ -29,11 +30,23 @@ FIELDS = frozenset(
         ),
         *("error", "events", "failures", "host", "install_id", "kind", "limit", "milliseconds", "method"),
         *("outcome", "path", "pid", "port", "process_id", "provider", "reason", "request_id", "requests"),
-        *("retry_after", "scope", "seconds", "seq", "setting", "state", "status", "stream_id", "task"),
+        *(
+            "retry_after",
+            "route",
+            "scope",
+            "seconds",
+            "seq",
+            "setting",
+            "state",
+            "status",
+            "stream_id",
+            "task",
+        ),
         *("thread", "user_id", "version", "words"),
     }
 )
 _WORDS = 300
+_PLACES = 4
 
 _QUIET = ("alembic", "authlib", "celery", "h2", "httpcore", "httpx", "httpx2", "kombu", "urllib3", "werkzeug")
 
@@ -97,6 +110,16 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a room: `log = logs.get(__name__)`; then `log.info("refreshed", connection_id=…)`."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
+
+
+def where_of(error: BaseException) -> str:
+    """The last places that `error` passed, as `file:line`; its words and variables may hold a secret."""
+    places = []
+    step = error.__traceback__
+    while step is not None:
+        places.append(f"{step.tb_frame.f_code.co_filename.rpartition('/')[2]}:{step.tb_lineno}")
+        step = step.tb_next
+    return " ".join(places[-_PLACES:])
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):

@@ -18,7 +18,7 @@ def read(value: str | None, *, now: datetime | None = None) -> float | None:
         return min(float(text[:9]), CAP_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # HTTP dates are always GMT; Python reads a "-0000" zone as naive.
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -226,6 +226,10 @@ class Authorizes(Protocol):
         """Sentences: what it needs, will do, will never do."""
         ...
 
+    def client(self) -> Client:
+        """Our registration, from settings."""
+        ...
+
     def client_key(self) -> str:
         """Our registration; stable per client id."""
         ...

@@ -8,6 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from webapp import errors
+from webapp.lib import logs
 
 _log = structlog.get_logger(__name__)
 
@@ -93,15 +94,10 @@ def of_flask(error: HTTPException) -> Response:
 
 def log_failure(error: BaseException) -> None:
     """Say where a request failed and with what kind of error; its words and variables may hold a secret."""
-    places = []
-    step = error.__traceback__
-    while step is not None:
-        places.append(f"{step.tb_frame.f_code.co_filename.rpartition('/')[2]}:{step.tb_lineno}")
-        step = step.tb_next
     _log.error(
         "request failed",
         error=type(error).__name__,
-        at=" ".join(places[-4:]),
+        at=logs.where_of(error),
         route=str(request.url_rule or ""),
         request_id=g.get("request_id"),
     )

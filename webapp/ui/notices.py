@@ -17,5 +17,5 @@ def put_away(notice_id: UUID) -> Response:
     """It was read."""
     who = viewer()
     with runtime().database.write() as session:
-        notices.put_away(session, notice_id, who.user.id, is_admin=who.is_admin)
+        notices.put_away(session, who.actor, notice_id, who.user.id, is_admin=who.is_admin)
     return redirect(url_for("connections.index"), 303)

@@ -66,7 +66,7 @@ def open_endpoint() -> Response:
 def test() -> Response:
     """Send a test to the viewer and to the host app."""
     with runtime().database.write() as session:
-        notices.ask_test(session, notices.ways_set_up(runtime()), [viewer().user.id])
+        notices.ask_test(session, viewer().actor, notices.ways_set_up(runtime()), [viewer().user.id])
     return _back("A test is on its way: below is what becomes of it.")
 
 

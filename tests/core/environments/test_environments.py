@@ -21,6 +21,7 @@ from webapp.errors import (
     Fenced,
     VendorAnswerInvalid,
     VendorError,
+    VendorRateLimited,
     VendorUnavailable,
 )
 from webapp.lib import clock
@@ -173,6 +174,17 @@ def test_an_empty_or_broken_list_deletes_nothing(
     assert after.environments_due_at is not None
     assert timedelta() < after.environments_due_at - clock.now() <= timedelta(minutes=5)
     assert after.state is ConnectionState.ACTIVE
+
+
+def test_a_vendor_that_asks_for_patience_is_not_asked_before(
+    runtime: Runtime, vendor: FakeVendor, connection: Connection
+) -> None:
+    vendor.list_faults = [VendorRateLimited("Too Many Requests", status=429, retry_after=1800.0)]
+    with pytest.raises(VendorError):
+        environments.fetch(runtime, connection.id)
+    due_at = now_of(runtime, connection.id).environments_due_at
+    assert due_at is not None
+    assert due_at - clock.now() > timedelta(seconds=1795)
 
 
 def test_three_failures_in_a_row_degrade_it_and_a_list_mends_it(

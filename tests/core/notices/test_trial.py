@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Never, cast
 
 import pytest
 from sqlalchemy import select
@@ -11,12 +12,12 @@ from tests.core.notices.conftest import MakeConnection
 from tests.receivers import App, Mailbox
 from webapp.core import connections, notices
 from webapp.core.audit import HITCHPOST
-from webapp.core.notices import Tried
+from webapp.core.notices import Tried, sending
 from webapp.core.queries.errands import ErrandQuery, ErrandState, Way, count_errands, list_errands
 from webapp.core.queries.health import list_notices
 from webapp.core.runtime import Runtime
 from webapp.errors import NotFound
-from webapp.models import Errand, User
+from webapp.models import AuditLine, Errand, User
 
 Errands = Callable[[], list[Errand]]
 
@@ -60,10 +61,26 @@ def test_where_nothing_is_set_up_there_is_nothing_to_try(house: Runtime) -> None
 def test_one_that_a_page_asks_for_is_sent_by_a_worker(house: Runtime, app: App, mailbox: Mailbox) -> None:
     with house.database.write() as session:
         alice = session.scalars(select(User.id)).one()
-        notices.ask_test(session, notices.ways_set_up(house), [alice])
+        notices.ask_test(session, HITCHPOST, notices.ways_set_up(house), [alice])
     assert mailbox.mails == []
     assert notices.sweep(house) == 2
     assert (mailbox.receivers, app.types) == (["alice@example.org"], ["hitchpost.test"])
+    with house.database.read() as session:
+        assert session.scalars(select(AuditLine.act)).all() == ["notices.tested"]
+
+
+def test_an_errand_that_trips_our_own_code_waits_and_keeps_nobody_up(
+    house: Runtime, app: App, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trip(*_: object) -> Never:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(cast("dict[Way, object]", sending._CARRIERS), Way.MAIL, trip)
+    tried = notices.send_test(house)
+    assert [(one.sent, one.words) for one in tried] == [
+        (False, "our own code failed at it (ZeroDivisionError)"),
+        (True, "taken"),
+    ]
 
 
 def test_what_was_told_is_listed_with_what_was_answered_and_by_any_of_its_traits(

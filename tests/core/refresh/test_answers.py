@@ -102,6 +102,18 @@ def test_what_is_no_answer_leaves_the_secret_untouched_and_comes_again(
     assert notices(runtime) == []
 
 
+def test_an_answer_that_trips_our_own_code_backs_off_and_keeps_nobody_else_from_a_refresh(
+    runtime: Runtime, vendor: FakeVendor, grants_of: Callable[..., list[Credential]], look: Look
+) -> None:
+    made = grants_of("one", "two")
+    vendor.refresh_faults = [OverflowError("a secret-canary in its words")]
+    assert refresh.sweep(runtime) == 2
+    after = [look(one.id)[0] for one in made]
+    assert sorted(one.failures for one in after) == [0, 1]
+    (tripped,) = (one for one in after if one.failures)
+    assert tripped.words == "our own code failed at it (OverflowError)"
+
+
 def test_waits_grow_to_a_quarter_of_an_hour_while_the_token_lives_and_an_hour_after(
     runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look, age: Callable[..., None]
 ) -> None:

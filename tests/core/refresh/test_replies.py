@@ -193,6 +193,7 @@ def test_429_slows_the_whole_vendor_for_an_hour_at_most(house: Runtime, ask: Ask
         breaker = session.scalars(select(Breaker)).one()
         stopped = (breaker.open_until - moment_of(session)).total_seconds()
     assert min(float(reply.headers.get("Retry-After", 60)), 3600) - 5 < stopped <= 3600
+    assert wait_of(house) <= 3600
     assert quiet(house)
 
 

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,11 +17,12 @@ from tests.core.refresh.conftest import make_grant
 from tests.fake_vendor import FakeHttp, FakeVendor, running_with
 from tests.services import postgres
 from tests.waiting import wait_for
-from webapp.core import credentials, refresh
+from webapp.core import credentials, refresh, rotation
 from webapp.core.refresh import Outcome, answers, settlement
 from webapp.core.runtime import Runtime
 from webapp.errors import ClientRefused, GrantRefused, VendorAnswerInvalid, VendorError, VendorUnavailable
 from webapp.lib import clock
+from webapp.lib.vault import new_key, parse_keys
 from webapp.models import Connection, ConnectionState, Credential, Notice
 
 Look = Callable[[UUID], tuple[Credential, Connection]]
@@ -265,6 +267,17 @@ def test_a_life_counts_from_the_receipt_however_late_it_lands(
     credential, _ = look(made.id)
     assert credential.expires_at is not None
     assert credential.expires_at < began + timedelta(seconds=100), "the tries before took half a second"
+
+
+def test_a_key_that_this_process_lacks_costs_no_grant(
+    runtime: Runtime, vendor: FakeVendor, grant_of: Make, look: Look
+) -> None:
+    made = grant_of("one")
+    ring = f"{new_key()},{runtime.settings.vault_keys.get_secret_value()}"
+    elsewhere = replace(runtime, vault=parse_keys(ring))
+    vendor.during = lambda: rotation.rotate(elsewhere)
+    assert refresh.refresh_one(runtime, made.id) is Outcome.RENEWED
+    assert refresh_token(runtime, look(made.id)[0]).endswith(".1")
 
 
 def test_only_a_grant_is_held_for_what_was_refused_can_be_asked_again(

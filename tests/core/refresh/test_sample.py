@@ -1,6 +1,7 @@
 """A sample refresh before a change goes out: a good one is kept, a bad one harms nobody."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -9,8 +10,11 @@ from sqlalchemy import func, select
 from tests.fake_vendor import CLIENT_KEY, FakeVendor
 from webapp.core import refresh
 from webapp.core.connections import moment_of
+from webapp.core.refresh import client_breaker
+from webapp.core.refresh.sample import Sample
 from webapp.core.runtime import Runtime
 from webapp.errors import ClientRefused, GrantRefused, VendorError, VendorRateLimited, VendorUnavailable
+from webapp.lib.secret import Secret
 from webapp.models import AuditLine, Breaker, Connection, ConnectionState, Credential, Notice
 
 Look = Callable[[UUID], tuple[Credential, Connection]]
@@ -72,7 +76,9 @@ def test_one_of_each_client_is_taken_and_only_a_healthy_one(
             row.failures = int(name == "failing")
             if name == "paused":
                 session.get_one(Connection, made.connection_id).state = ConnectionState.PAUSED
-    assert list(refresh.refresh_samples(runtime)) == []
+    (nothing,) = refresh.refresh_samples(runtime)
+    assert nothing.fault == "none of its connections is well and idle, so nothing is known"
+    assert not vendor.counts["refresh"]
     for name in ("one", "two"):
         made = grant_of(name)
         with runtime.database.write() as session:
@@ -84,9 +90,30 @@ def test_one_of_each_client_is_taken_and_only_a_healthy_one(
 def test_a_sample_leaves_alone_what_is_being_refreshed(
     runtime: Runtime, vendor: FakeVendor, healthy: Credential
 ) -> None:
-    seen: list[object] = []
-    vendor.during = lambda: seen.append(list(refresh.refresh_samples(runtime)))
+    seen: list[Sample] = []
+    vendor.during = lambda: seen.extend(refresh.refresh_samples(runtime))
     refresh.refresh_one(runtime, healthy.id)
-    assert seen == [[]]
+    assert [one.label for one in seen] == [""], "there was none to try"
+    assert vendor.counts["refresh"] == 1
     with runtime.database.read() as session:
         assert session.get_one(Credential, healthy.id).issued_at <= moment_of(session)
+
+
+def test_a_client_that_is_stopped_is_tried_all_the_same_and_works_again_when_it_does(
+    runtime: Runtime, vendor: FakeVendor, healthy: Credential
+) -> None:
+    with runtime.database.write() as session:
+        client_breaker.trip(session, CLIENT_KEY, "wrong secret", seconds=600.0)
+    assert refresh.refresh_one(runtime, healthy.id) is None
+    assert [one.fault for one in refresh.refresh_samples(runtime)] == [None]
+    with runtime.database.read() as session:
+        assert not client_breaker.is_stopped(session, CLIENT_KEY)
+
+
+def test_a_sample_that_only_the_previous_secret_could_refresh_is_a_fault(
+    runtime: Runtime, vendor: FakeVendor, healthy: Credential
+) -> None:
+    fallen_back = replace(vendor.client(), client_secret=Secret("previous-canary"))
+    vendor.during = lambda: setattr(vendor, "client", lambda: fallen_back)
+    (sample,) = refresh.refresh_samples(runtime)
+    assert sample.fault == "only the previous client secret works: the new one is refused"

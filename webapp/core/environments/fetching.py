@@ -190,6 +190,8 @@ def _fail(runtime: Runtime, lease: _Lease, error: HitchpostError) -> None:
         connection.environments_lease = None
         connection.environments_failures += 1
         wait = full_jitter(connection.environments_failures, base=_BASE_WAIT, cap=_CAP_WAIT)
+        if isinstance(error, VendorUnavailable):
+            wait = max(wait, error.retry_after or 0.0)
         if isinstance(error, AccessRefused):
             wait = max(wait, _CONFIRM_WAIT)
             _mark_api_tokens(session, connection.id, connections.moment_of(session))

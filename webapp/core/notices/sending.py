@@ -7,7 +7,10 @@ from webapp.core.notices import endpoint, leases, letters, watch, webhooks
 from webapp.core.notices.leases import Answer
 from webapp.core.runtime import Runtime
 from webapp.errors import NotMailed
+from webapp.lib import logs
 from webapp.models import Errand, Way
+
+log = logs.get(__name__)
 
 
 def sweep(runtime: Runtime, *, limit: int = 50) -> int:
@@ -35,7 +38,11 @@ def sweep(runtime: Runtime, *, limit: int = 50) -> int:
 
 def carry(runtime: Runtime, errand: Errand) -> Answer:
     """One try."""
-    return _CARRIERS[errand.way](runtime, errand)
+    try:
+        return _CARRIERS[errand.way](runtime, errand)
+    except Exception as error:  # noqa: BLE001 - one errand must not keep all behind it from leaving
+        log.error("an errand failed in our own code", error=type(error).__name__, at=logs.where_of(error))
+        return Answer(words=f"our own code failed at it ({type(error).__name__})")
 
 
 def ways_set_up(runtime: Runtime) -> frozenset[Way]:

@@ -79,9 +79,12 @@ def tell_client_refused(session: Session, client_key: str, text: str, *, since: 
     )
 
 
-def put_away(session: Session, notice_id: UUID, user_id: UUID, *, is_admin: bool) -> None:
+def put_away(session: Session, actor: audit.Actor, notice_id: UUID, user_id: UUID, *, is_admin: bool) -> None:
     """Its reader is done with it: whom it is for, or any admin. Raises NotFound for everybody else."""
     notice = session.get(Notice, notice_id)
     if notice is None or (notice.user_id != user_id if notice.user_id else not is_admin):
         raise NotFound
-    notice.read_at = notice.read_at or clock.now()
+    if notice.read_at is None:
+        notice.read_at = clock.now()
+        thing = f"notice:{notice.id}"
+        audit.record(session, actor, audit.Act.NOTICE_PUT_AWAY, thing, connection_id=notice.connection_id)

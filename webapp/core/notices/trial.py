@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.core.audit import HITCHPOST, Act, Actor, record
 from webapp.core.notices import errands, leases, sending
 from webapp.core.notices.incidents import now_of
 from webapp.core.notices.kinds import News
@@ -29,9 +30,9 @@ class Tried:
     words: str
 
 
-def ask_test(session: Session, ways: frozenset[Way], receivers: Sequence[UUID]) -> None:
+def ask_test(session: Session, actor: Actor, ways: frozenset[Way], receivers: Sequence[UUID]) -> None:
     """Write a test for these people and the host app; workers send it like everything else."""
-    session.add_all(_make(session, ways, receivers, due_at=db_time()))
+    session.add_all(_make(session, actor, ways, receivers, due_at=db_time()))
 
 
 def send_test(runtime: Runtime, address: str | None = None) -> list[Tried]:
@@ -43,7 +44,7 @@ def send_test(runtime: Runtime, address: str | None = None) -> list[Tried]:
         receivers = [_user_at(session, address)] if address else errands.admins(session)
         held = {"lease": uuid4(), "tries": 1, "first_tried_at": db_time()}
         ways = sending.ways_set_up(runtime)
-        made = _make(session, ways, receivers, due_at=db_time(leases.LEASE_SECONDS), **held)
+        made = _make(session, HITCHPOST, ways, receivers, due_at=db_time(leases.LEASE_SECONDS), **held)
         session.add_all(made)
     return [_carry(runtime, errand) for errand in made]
 
@@ -55,13 +56,16 @@ def _user_at(session: Session, address: str) -> UUID:
     return found
 
 
-def _make(session: Session, ways: frozenset[Way], receivers: Sequence[UUID], **clocks: Any) -> list[Errand]:
+def _make(
+    session: Session, actor: Actor, ways: frozenset[Way], receivers: Sequence[UUID], **clocks: Any
+) -> list[Errand]:
     # Put away already: it is to arrive, not to stand on pages.
     notice = Notice(
         id=uuid7(), kind="test", text=_TEXT, read_at=now_of(session), dedupe_key=f"test:{uuid7()}"
     )
     session.add(notice)
     session.flush()
+    record(session, actor, Act.NOTICES_TESTED, f"notice:{notice.id}")
     made = []
     if Way.MAIL in ways:
         made += [_errand(Way.MAIL, "test", notice_id=notice.id, user_id=one, **clocks) for one in receivers]

@@ -53,7 +53,7 @@ def hold(credential_id: UUID, land: Callable[[], object]) -> None:
     """Call `land` until the database takes it; returns at once."""
     with _changed:
         _held.add(credential_id)
-    log.error("the database does not take an answer; it is held", credential=str(credential_id))
+    log.error("the database does not take an answer; it is held", credential_id=str(credential_id))
     threading.Thread(target=_insist, args=(credential_id, land), name="held answer").start()
 
 
@@ -67,7 +67,7 @@ def _insist(credential_id: UUID, land: Callable[[], object]) -> None:
     try:
         while not _lands(land):
             threading.Event().wait(_AGAIN_SECONDS)
-        log.info("the held answer has landed", credential=str(credential_id))
+        log.info("the held answer has landed", credential_id=str(credential_id))
     finally:
         with _changed:
             _held.discard(credential_id)

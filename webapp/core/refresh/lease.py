@@ -7,7 +7,7 @@ out. A lease that ran out is called before it is taken over, so that a living ho
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -130,10 +130,13 @@ class Queue:
         return taken
 
 
-def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = None) -> Lease | None:
+def take_one(
+    runtime: Runtime, credential_id: UUID, *, generation: int | None = None, past_breaker: bool = False
+) -> Lease | None:
     """Lease this credential, due or not; None when somebody holds it or its Client is stopped.
 
-    `generation` is the one that is not wanted any more: None also when it was renewed since.
+    `generation` is the one that is not wanted any more: None also when it was renewed since. `past_breaker`
+    is for a sample, which finds out whether the Client would work.
     """
     if restores.is_held(runtime) or answers.at_work_on(credential_id):
         return None
@@ -141,9 +144,12 @@ def take_one(runtime: Runtime, credential_id: UUID, *, generation: int | None = 
     if generation is not None:
         free &= Credential.generation == generation
     with runtime.database.write() as session:
-        found = _first(session, _open().where(Credential.id == credential_id, free))
+        usable = _held() if past_breaker else _open()
+        found = _first(session, usable.where(Credential.id == credential_id, free))
         if found is None:
             return None
+        if past_breaker:
+            found = replace(found, breaker=None)
         taken = _hold(session, runtime, found, ahead=_AHEAD_WAITED_FOR)
         return taken if isinstance(taken, Lease) else None
 
@@ -158,13 +164,18 @@ def void_leases(session: Session) -> None:
     )
 
 
-def _open() -> Select[Credential, Connection]:
-    """Credentials that hold something, of Clients that are not stopped."""
+def _held() -> Select[Credential, Connection]:
+    """Credentials that hold something."""
     return (
         select(Credential, Connection)
         .join(Connection, Connection.id == Credential.connection_id)
-        .where(Credential.sealed.is_not(None), Connection.client_key.not_in(client_breaker.stopped()))
+        .where(Credential.sealed.is_not(None))
     )
+
+
+def _open() -> Select[Credential, Connection]:
+    """Those of Clients that are not stopped."""
+    return _held().where(Connection.client_key.not_in(client_breaker.stopped()))
 
 
 def _due(passed: Collection[str]) -> Select[Credential, Connection]:

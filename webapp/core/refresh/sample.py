@@ -5,8 +5,8 @@ else the row is as it was, no breaker trips, and nobody is told but who asked.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -18,8 +18,11 @@ from webapp.core.refresh.outcomes import NOTHING_TO_REFRESH, Answer
 from webapp.core.refresh.turns import ask, conclude
 from webapp.core.runtime import Runtime
 from webapp.lib.database import db_time
+from webapp.lib.secret import Secret
 from webapp.models import Connection, ConnectionState, Credential, CredentialKind
-from webapp.providers.base import Grant, Refreshes
+from webapp.providers.base import Authorizes, Grant, Installs, Refreshes
+
+_NONE_TO_TRY = "none of its connections is well and idle, so nothing is known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Sample:
     """How one refresh went."""
 
     client_key: str
+    #: of the connection; empty: there was none to try
     label: str
     seconds: float
     #: why it did not work; None: it did
@@ -34,17 +38,47 @@ class Sample:
 
 
 def refresh_samples(runtime: Runtime) -> Iterator[Sample]:
-    """Refresh one healthy connection of each Client; nothing for a Client that has none to spare."""
+    """Refresh one healthy connection of each Client, also of one whose calls are stopped.
+
+    A Client with connections of which none can be tried is a fault too: nothing is known of it.
+    """
+    for client_key, provider in _clients(runtime):
+        with runtime.database.read() as session:
+            found = _healthy(session, client_key)
+        lease = None
+        if found is not None:
+            credential, connection = found
+            generation = credential.generation
+            lease = leases.take_one(runtime, credential.id, generation=generation, past_breaker=True)
+        if lease is None:
+            yield Sample(client_key=client_key, label="", seconds=0.0, fault=_NONE_TO_TRY)
+            continue
+        before = _secret_of(provider)
+        with answers.working_on(lease.credential_id):
+            sample = _try(runtime, lease, connection.label)
+        if sample.fault is None and _secret_of(provider) != before:
+            sample = replace(sample, fault="only the previous client secret works: the new one is refused")
+        yield sample
+
+
+def _clients(runtime: Runtime) -> Sequence[tuple[str, Refreshes]]:
+    """Each Client that has grants to keep alive, with its provider."""
+    with_grants = (
+        select(Connection.client_key, Connection.provider)
+        .join(Credential, Credential.connection_id == Connection.id)
+        .where(Credential.kind == CredentialKind.GRANT, Credential.sealed.is_not(None))
+        .distinct()
+        .order_by(Connection.client_key)
+    )
     with runtime.database.read() as session:
-        clients = session.scalars(select(Connection.client_key).distinct()).all()
-        found = [row for client in clients if (row := _healthy(session, client)) is not None]
-    for credential, connection in found:
-        if isinstance(runtime.providers.get(connection.provider), Refreshes):
-            lease = leases.take_one(runtime, credential.id, generation=credential.generation)
-            if lease is not None:
-                with answers.working_on(credential.id):
-                    sample = _try(runtime, lease, connection.label)
-                yield sample
+        rows = session.execute(with_grants).all()
+    providers: list[tuple[str, object]] = [(row[0], runtime.providers.get(row[1])) for row in rows]
+    return [(key, provider) for key, provider in providers if isinstance(provider, Refreshes)]
+
+
+def _secret_of(provider: Refreshes) -> Secret | None:
+    """The client secret that goes first now: it changes when it was refused and another was not."""
+    return provider.client().client_secret if isinstance(provider, Installs | Authorizes) else None
 
 
 def _healthy(session: Session, client_key: str) -> tuple[Credential, Connection] | None:

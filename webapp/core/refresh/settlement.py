@@ -32,6 +32,7 @@ from webapp.errors import (
 )
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
+from webapp.lib.secret import Secret
 from webapp.lib.vault import Vault
 from webapp.models import Breaker, Connection, ConnectionState, Credential
 from webapp.providers.base import Grant
@@ -54,7 +55,10 @@ def settle(session: Session, vault: Vault, lease: Lease, answer: Answer, *, age:
         return Outcome.FENCED
     connection, credential = found.Connection, found.Credential
     if isinstance(answer, Grant):
-        _renew(session, vault, credential, answer, received=found.now - timedelta(seconds=age))
+        # Opened as it was when we asked: a rotation of the vault's keys may have sealed the row anew.
+        held = credentials.open_parts(vault, lease.credential)
+        received = found.now - timedelta(seconds=age)
+        _renew(session, vault, credential, answer, held=held, received=received)
         return _renewed(session, connection, answer, was_charged=found.charged is not None)
     if credential.lease != lease.id:
         return Outcome.FENCED
@@ -91,9 +95,14 @@ def _action_for(answer: HitchpostError) -> Callable[[Session, Connection, Creden
 
 
 def _renew(
-    session: Session, vault: Vault, credential: Credential, grant: Grant, *, received: datetime
+    session: Session,
+    vault: Vault,
+    credential: Credential,
+    grant: Grant,
+    *,
+    held: Mapping[str, Secret],
+    received: datetime,
 ) -> None:
-    held = credentials.open_parts(vault, credential)
     parts = {"access_token": grant.access_token}
     if grant.refresh_token is not None:
         parts["refresh_token"] = grant.refresh_token
@@ -140,8 +149,8 @@ def _slow_down(
     outcome = _later(session, connection, credential, error)
     seconds = error.retry_after or _BASE_WAIT
     wait = client_breaker.trip(session, connection.client_key, str(error), seconds=seconds)
-    if credential.refresh_at is not None:
-        credential.refresh_at += timedelta(seconds=wait)
+    opens_at = connections.moment_of(session) + timedelta(seconds=wait)
+    credential.refresh_at = max(credential.refresh_at or opens_at, opens_at)
     return outcome
 
 

@@ -15,11 +15,13 @@ from webapp.core.refresh import lease as leases
 from webapp.core.refresh.lease import Lease
 from webapp.core.refresh.outcomes import NOTHING_TO_REFRESH, Answer, Outcome
 from webapp.core.runtime import Bell, Runtime
-from webapp.errors import GrantRefused, VaultError, VendorError, VendorUnavailable
-from webapp.lib import network
+from webapp.errors import GrantRefused, VaultError, VendorAnswerInvalid, VendorError, VendorUnavailable
+from webapp.lib import logs, network
 from webapp.lib.secret import Secret
 from webapp.models import Connection, ConnectionState, CredentialKind
 from webapp.providers.base import Grant, Receives, Refreshes
+
+log = logs.get(__name__)
 
 _SETTLE_TRIES = 4
 
@@ -55,16 +57,20 @@ def conclude(runtime: Runtime, lease: Lease, answer: Answer) -> Outcome:
     A grant that the database does not take is held by this process until it does; the error is raised anyway.
     """
     received = time.monotonic()
+    landed: list[Outcome] = []
 
     def land() -> Outcome:
-        with runtime.database.write() as session:
-            age = time.monotonic() - received
-            outcome = settlement.settle(session, runtime.vault, lease, answer, age=age)
-        if outcome is Outcome.RENEWED:
+        """Called again after an error of the database, it goes on where it stopped."""
+        if not landed:
+            with runtime.database.write() as session:
+                age = time.monotonic() - received
+                outcome = settlement.settle(session, runtime.vault, lease, answer, age=age)
+            landed.append(outcome)
+        if landed[0] is Outcome.RENEWED:
             _release_refused(runtime, lease)
-        elif outcome is Outcome.FENCED and isinstance(answer, Grant):
+        elif landed[0] is Outcome.FENCED and isinstance(answer, Grant):
             _give_back(runtime, lease, answer)
-        return outcome
+        return landed[0]
 
     for again in range(_SETTLE_TRIES):
         try:
@@ -116,6 +122,9 @@ def ask(runtime: Runtime, lease: Lease) -> Answer:
             return _trade(runtime, lease, provider, parts)
     except (VendorError, VaultError) as error:
         return error
+    except Exception as error:  # noqa: BLE001 - one answer must not keep all that is due from its refresh
+        log.error("a refresh failed in our own code", error=type(error).__name__, at=logs.where_of(error))
+        return VendorAnswerInvalid(f"our own code failed at it ({type(error).__name__})")
 
 
 def _trade(runtime: Runtime, lease: Lease, provider: Refreshes, parts: Mapping[str, Secret]) -> Grant:

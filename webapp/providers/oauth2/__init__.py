@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from webapp.errors import (
     ClientRefused,
     VendorAnswerInvalid,
+    VendorError,
     VendorRateLimited,
     VendorUnavailable,
 )
@@ -141,7 +142,13 @@ class StandardVendor:
         return {**consent, **self._vendor.parameters}
 
     def _as_client(self, http: Http, ask: Callable[[Metadata, Client], T]) -> T:
-        metadata = self._issuer.metadata(http)
+        try:
+            metadata = self._issuer.metadata(http)
+        except VendorRateLimited:
+            raise
+        except VendorError as error:
+            # Nothing was asked of the endpoint itself: no code and no refresh token may have been spent.
+            raise VendorUnavailable(str(error), sent=False) from None
         with self._doubting():
             return self._secrets.ask(self.client(), lambda client: ask(metadata, client))
 
