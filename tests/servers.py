@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.error import URLError
@@ -99,6 +100,17 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where programs run: their address there, and the command that takes another one there."""
+
+    address: str = "127.0.0.1"
+    under: Sequence[str] = ()
+
+
+HERE = Host()
+
+
 class Instance(Protocol):
     """A whole instance: `kill` and `end` take one of `parts`, likelier ones named often.
 
@@ -179,20 +191,29 @@ class Separate:
         workers: int = 1,
         beats: int = 1,
         extra: Mapping[str, str] | None = None,
+        hosts: Sequence[Host] = (),
         **more: str,
     ) -> None:
-        """`public_url` when something stands in front; `extra` goes into their environment as it is."""
+        """`public_url` when something stands in front; `extra` goes into their environment as it is.
+
+        On `hosts` the first of each kind runs on the first, and so on; without any, all run here.
+        """
         ports = [processes.free_port() for _ in range(webs)]
-        self.doors = [f"http://127.0.0.1:{port}" for port in ports]
+        hosts = hosts or [HERE] * max(webs, workers, beats)
+        self.doors = [f"http://{host.address}:{port}" for host, port in zip(hosts, ports, strict=False)]
         self.url = public_url or self.doors[0]
         self.environment = instances.environment(
             database_url, broker_url=broker_url, public_url=self.url, **more
         )
         shell = self.environment | dict(extra or {})
         self.programs = {
-            **{_name("web", n): _of_procfile("web", n, shell, folder, port) for n, port in enumerate(ports)},
-            **{_name("worker", n): _of_procfile("worker", n, shell, folder) for n in range(workers)},
-            **{_name("beat", n): _of_procfile("beat", n, shell, folder) for n in range(beats)},
+            _name(kind, n): _of_procfile(kind, n, shell | more, folder, hosts[n])
+            for kind, each in (
+                ("web", [{"PORT": str(port), "WEB_WORKERS": "1"} for port in ports]),
+                ("worker", [{}] * workers),
+                ("beat", [{}] * beats),
+            )
+            for n, more in enumerate(each)
         }
         often = {"web": 2, "worker": 3, "beat": 1}
         named = [[name] * often[name.rstrip("0123456789")] for name in self.programs]
@@ -233,19 +254,17 @@ def _name(kind: str, number: int) -> str:
     return f"{kind}{number + 1}" if number else kind
 
 
-def _of_procfile(
-    kind: str, number: int, environment: Mapping[str, str], folder: Path, port: int | None = None
-) -> Program:
+def _of_procfile(kind: str, number: int, environment: Mapping[str, str], folder: Path, host: Host) -> Program:
     lines = (CHECKOUT / "Procfile").read_text().splitlines()
     commands = dict(line.split(": ", 1) for line in lines if ": " in line)
     shell = {
         **environment,
-        **({"PORT": str(port), "WEB_WORKERS": "1"} if port else {}),
+        "HOST": host.address,
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
         "PYTHONPATH": str(CHECKOUT),
     }
     command = f"cd {shlex.quote(str(CHECKOUT))} && exec {commands[kind]}"
-    return Program(["sh", "-c", command], shell, folder / f"{_name(kind, number)}.log")
+    return Program([*host.under, "sh", "-c", command], shell, folder / f"{_name(kind, number)}.log")
 
 
 def free_six() -> int:

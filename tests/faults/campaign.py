@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.faults.clocks import Clock
 from tests.faults.course import Campaign, Orders, Report
 from tests.faults.history import History
+from tests.faults.namespaces import Hosts
 from tests.faults.nemesis import FAULTS, known, usual
 from tests.faults.stage import POSTGRES, SQLITE, Plan, Stage, opened
 
@@ -43,6 +44,7 @@ def staged(folder: Path, orders: Orders) -> Iterator[Stage]:
             beats=orders.beats,
             disk=disk,
             clocks=clocks,
+            hosts=stack.enter_context(Hosts(orders.hosts)) if orders.hosts else None,
         )
         history = History.at(folder / "history.jsonl")
         stack.callback(history.close)
@@ -123,7 +125,8 @@ def main() -> None:
 def tell(orders: Orders, folder: Path, how: Callable[[Path, Orders], Report]) -> int:
     """Run, print what was done and found; how many faults."""
     folder.mkdir(parents=True)
-    say(f"{orders.setup}, seed {orders.seed}, faults {', '.join(orders.faults)}: {folder / 'history.jsonl'}")
+    kinds = ", ".join(dict.fromkeys(orders.faults))
+    say(f"{orders.setup}, seed {orders.seed}, faults {kinds}: {folder / 'history.jsonl'}")
     report = how(folder, orders)
     verdict = report.verdict
     struck = ", ".join(f"{count} × {name}" for name, count in sorted(report.struck.items()))

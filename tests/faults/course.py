@@ -55,6 +55,8 @@ class Orders:
     webs: int = 1
     workers: int = 1
     beats: int = 1
+    #: so many network namespaces, with a program of each kind on each; 0: all here
+    hosts: int = 0
 
 
 class Campaign:

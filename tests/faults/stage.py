@@ -18,6 +18,7 @@ from tests.faults.evidence import ENDPOINTS, Aim
 from tests.faults.history import History
 from tests.faults.liar import Liar
 from tests.faults.load import POISON
+from tests.faults.namespaces import Hosts
 from tests.faults.proxy import Leg, Streets
 from tests.seeding import Connected
 from tests.services import postgres, redis
@@ -56,6 +57,8 @@ class Stage:
     #: where the database lies on a small disk of its own
     disk: Path | None = None
     clocks: Mapping[str, Clock] = field(default_factory=dict)
+    #: where its processes run
+    hosts: Hosts | None = None
 
     def hasten(self, *, leased: bool = False) -> None:
         """Let the time pass that destinations wait for after failures, if the database can be reached.
@@ -101,6 +104,13 @@ class Plan:
     #: the database on a disk of its own, that can be filled
     disk: Path | None = None
     clocks: Mapping[str, Clock] = field(default_factory=dict)
+    #: where its processes run; None: here
+    hosts: Hosts | None = None
+
+    @property
+    def here(self) -> str:
+        """This machine, as its processes see it."""
+        return self.hosts.here if self.hosts else "127.0.0.1"
 
 
 @contextmanager
@@ -108,17 +118,17 @@ def opened(folder: Path, history: History, plan: Plan) -> Iterator[Stage]:
     """A stage whose instance has not been started yet."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(serve(port=0))
-        streets = stack.enter_context(Streets())
+        streets = stack.enter_context(Streets(plan.here))
         liars = {name: stack.enter_context(Liar(name, sandbox.urls[front])) for name, front in FRONTS.items()}
         legs = {name: streets.lead_to(liar.address) for name, liar in liars.items()}
         # Its tokens name the host that is to be called.
-        sandbox.world.begin_with(last9_host=f"127.0.0.1:{legs['last9'].port}")
+        sandbox.world.begin_with(last9_host=f"{plan.here}:{legs['last9'].port}")
         services = _services(stack, folder, plan)
         urls = {"database": services.url, "broker": services.broker_url}
         for name, part in (("postgres", "database"), ("redis", "broker")):
             if plan.setup == POSTGRES:
-                legs[name], urls[part] = _through(streets, urls[part])
-        addresses = _addresses(sandbox, legs)
+                legs[name], urls[part] = _through(streets, urls[part], plan)
+        addresses = _addresses(sandbox, legs, plan)
         runtime = stack.enter_context(instances.running(services.url, **addresses))
         instance, legs["intake"] = _instance(streets, folder, plan, urls, addresses)
         stack.callback(instance.stop)
@@ -140,6 +150,7 @@ def opened(folder: Path, history: History, plan: Plan) -> Iterator[Stage]:
             broker=services.broker,
             disk=plan.disk,
             clocks=plan.clocks,
+            hosts=plan.hosts,
         )
 
 
@@ -163,14 +174,14 @@ def _services(stack: ExitStack, folder: Path, plan: Plan) -> _Services:
     return _Services(cluster.url, broker.url, cluster, broker)
 
 
-def _through(streets: Streets, url: str) -> tuple[Leg, str]:
+def _through(streets: Streets, url: str, plan: Plan) -> tuple[Leg, str]:
     address = make_url(url)
     leg = streets.lead_to((address.host or "", address.port or 0))
-    return leg, address.set(port=leg.port).render_as_string(hide_password=False)
+    return leg, address.set(host=plan.here, port=leg.port).render_as_string(hide_password=False)
 
 
-def _addresses(sandbox: Sandbox, legs: Mapping[str, Leg]) -> dict[str, Any]:
-    fronts = {FRONTS[name]: f"http://127.0.0.1:{legs[name].port}" for name in FRONTS}
+def _addresses(sandbox: Sandbox, legs: Mapping[str, Leg], plan: Plan) -> dict[str, Any]:
+    fronts = {FRONTS[name]: f"http://{plan.here}:{legs[name].port}" for name in FRONTS}
     return vendors.addresses({**sandbox.urls, **fronts})
 
 
@@ -180,7 +191,7 @@ def _instance(
     """The instance, and the leg before its web processes, which is what the world calls."""
     intake = streets.lead_to()
     common: dict[str, Any] = {
-        "public_url": f"http://127.0.0.1:{intake.port}",
+        "public_url": f"http://{plan.here}:{intake.port}",
         # A full disk is to be met, not foreseen.
         "disk_reserve_bytes": "0",
         "extra": plan.clocks["ours"].environment if "ours" in plan.clocks else {},
@@ -191,7 +202,14 @@ def _instance(
         instance = servers.Embedded(folder, urls["database"], **common)
     else:
         counts = {"webs": plan.webs, "workers": plan.workers, "beats": plan.beats}
-        instance = servers.Separate(folder, urls["database"], urls["broker"], **counts, **common)
+        instance = servers.Separate(
+            folder,
+            urls["database"],
+            urls["broker"],
+            hosts=plan.hosts.all if plan.hosts else (),
+            **counts,
+            **common,
+        )
     doors = [urlsplit(door) for door in instance.doors]
     intake.targets = [(door.hostname or "", door.port or 0) for door in doors]
     return instance, intake

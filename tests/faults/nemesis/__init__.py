@@ -26,6 +26,8 @@ class Fault(Protocol):
         ...
 
 
+#: Only between hosts of their own.
+CABLE = "cable"
 #: What `--faults` names.
 FAULTS: Mapping[str, Sequence[type[Fault]]] = {
     "kill": (processes.Kill,),
@@ -36,6 +38,7 @@ FAULTS: Mapping[str, Sequence[type[Fault]]] = {
     "postgres": (services.KillPostgres, services.StopPostgres, services.KillBackend),
     "redis": (services.KillRedis, services.FlushRedis),
     "proxy": (network.Storm,),
+    CABLE: (network.Cable,),
     "vendor": (vendors.Lies,),
     "slow-vendor": (vendors.SlowLies,),
     "disk": (places.FullDisk,),
@@ -48,7 +51,7 @@ _NOT_BY_CHANCE = ("roll", "stop-briefly")
 
 def known(setup: str) -> list[str]:
     """The names that mean something in this set-up."""
-    return [name for name in FAULTS if setup == POSTGRES or name not in _ONLY_POSTGRES]
+    return [name for name in FAULTS if name != CABLE and (setup == POSTGRES or name not in _ONLY_POSTGRES)]
 
 
 def usual(setup: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Faults of the network between us and one other part, or between the world and us."""
+"""Faults of the network between us and one other part, between the world and us, or around a host."""
 
 import random
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from tests.faults import proxy
 from tests.faults.stage import Stage
+from webapp.core.streams.leases import LEASE_SECONDS
 
 _WEATHERS: tuple[Callable[[random.Random], proxy.Weather], ...] = (
     lambda _: proxy.Broken(),
@@ -34,3 +35,21 @@ class Storm:
 
     def mend(self) -> None:
         self._leg.clear()
+
+
+class Cable:
+    """A host without a network, longer or shorter than its leases."""
+
+    lasts: ClassVar[tuple[float, float]] = (0.5, LEASE_SECONDS + 3)
+
+    def __init__(self, stage: Stage, chance: random.Random) -> None:
+        assert stage.hosts is not None
+        self._hosts = stage.hosts
+        self._number = chance.randrange(stage.hosts.count)
+
+    def strike(self) -> str:
+        self._hosts.cut(self._number)
+        return f"the cable of host {self._number + 1}"
+
+    def mend(self) -> None:
+        self._hosts.join(self._number)
