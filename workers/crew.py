@@ -23,6 +23,7 @@ POLL_SECONDS = 2.0
 _NOTE_SECONDS = 10.0
 _INSTALLS_SECONDS = 5.0
 _REVOKE_SECONDS = 10.0
+_DELETE_SECONDS = 10.0
 _UPKEEP_SECONDS = 60.0
 #: An act is sealed into the audit's chain within a second.
 AUDIT_SECONDS = 0.5
@@ -51,6 +52,7 @@ def _begin(**_: Any) -> None:
         Round(notices.sweep, POLL_SECONDS),
         Round(upkeep.tend_installs, _INSTALLS_SECONDS),
         Round(upkeep.revoke, _REVOKE_SECONDS),
+        Round(upkeep.delete_users, _DELETE_SECONDS),
         Round(upkeep.seal_audit, AUDIT_SECONDS),
         Round(upkeep.sweep, _UPKEEP_SECONDS),
     ]

@@ -4,6 +4,7 @@ import time
 
 from webapp.core import (
     audit_chain,
+    deletion,
     installs,
     links,
     notices,
@@ -51,6 +52,12 @@ def tend_installs() -> None:
 def revoke() -> None:
     """Ask vendors again to end what a disconnect left with them."""
     revocation.sweep(parts.runtime())
+
+
+@app.task(name="hitchpost.upkeep.delete_users", ignore_result=True)
+def delete_users() -> None:
+    """Go on with what is there of users that are being deleted."""
+    deletion.sweep(parts.runtime())
 
 
 @app.task(name="hitchpost.upkeep.sweep", ignore_result=True)

@@ -43,6 +43,8 @@ class Scope(StrEnum):
     DESTINATIONS_WRITE = "destinations:write"
     #: make and end sources, and change their secrets
     SOURCES = "sources"
+    #: see what is here of a user, and delete them with all of it
+    USERS_DELETE = "users:delete"
     #: read the instance's figures from another machine
     METRICS_READ = "metrics:read"
 

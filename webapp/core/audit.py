@@ -46,6 +46,8 @@ class Act(StrEnum):
     SIGNED_OUT = "user.signed_out"
     INVITED = "user.invited"
     USER_CHANGED = "user.changed"
+    USER_DELETION_BEGUN = "user.deletion_begun"
+    USER_DELETED = "user.deleted"
     API_KEY_MADE = "api_key.made"
     API_KEY_REVOKED = "api_key.revoked"
     CONNECT_SESSION_MADE = "connect_session.made"

@@ -101,24 +101,26 @@ def verify(runtime: Runtime, anchor: Anchor | None = None) -> Verdict:
     return Verdict(good=good, fault=fault, head=head, unsealed=unsealed, erased=erased)
 
 
-def erase(session: Session, actor: audit.Actor, thing: str) -> int:
-    """Empty the words of every line by or about `thing` (`user:<id>`), on record; how many.
+def erase(session: Session, actor: audit.Actor, *things: str) -> int:
+    """Empty the words of every line by or about one of `things` (`user:<id>`), on record; how many.
 
     The chain still holds. Who and what stay, as ids that say nothing once the person is gone.
     """
     erased = session.execute(
         update(AuditLine)
         .where(
-            or_(AuditLine.actor == thing, AuditLine.object == thing),
+            or_(AuditLine.actor.in_(things), AuditLine.object.in_(things)),
             AuditLine.detail.is_not(None),
         )
         .values(detail=None)
-        .returning(AuditLine.id)
+        .returning(AuditLine.actor, AuditLine.object)
         .execution_options(synchronize_session=False)
     )
-    count = len(erased.all())
-    audit.record(session, actor, Act.AUDIT_ERASED, thing, detail=f"the words of {count} lines")
-    return count
+    about = [frozenset(line) for line in erased.all()]
+    for thing in things:
+        count = sum(thing in line for line in about)
+        audit.record(session, actor, Act.AUDIT_ERASED, thing, detail=f"the words of {count} lines")
+    return len(about)
 
 
 class _Check:

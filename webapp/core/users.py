@@ -159,10 +159,12 @@ def disable(session: Session, actor: Actor, user_id: UUID) -> None:
 
 
 def enable(session: Session, actor: Actor, user_id: UUID) -> None:
-    """Let this person in again."""
+    """Let this person in again. Raises Conflict when they are being deleted."""
     user = get(session, user_id)
     if user.disabled_at is None:
         return
+    if user.deleting_at is not None:
+        raise Conflict("This person is being deleted, which cannot be undone.")
     user.disabled_at = None
     record(session, actor, Act.USER_CHANGED, f"user:{user_id}", detail="enabled")
 

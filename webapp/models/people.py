@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.lib import clock
@@ -43,7 +43,15 @@ class User(Base):
     """A person whose accounts are connected: signs in here, or is known to the host app by external_id."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("email IS NOT NULL OR external_id IS NOT NULL", name="named"),)
+    __table_args__ = (
+        CheckConstraint("email IS NOT NULL OR external_id IS NOT NULL", name="named"),
+        Index(
+            "ix_users_deleting_at",
+            "deleting_at",
+            postgresql_where=text("deleting_at IS NOT NULL"),
+            sqlite_where=text("deleting_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     role: Mapped[Role] = mapped_column(enum_column(Role), default=Role.MEMBER)
@@ -53,6 +61,8 @@ class User(Base):
     #: argon2id, or null while an invitation is open
     password_hash: Mapped[str | None]
     disabled_at: Mapped[datetime | None]
+    #: when somebody said that they and everything of theirs go; from then on it only goes on
+    deleting_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     @property

@@ -30,6 +30,7 @@ SCOPE_WORDS = {
     Scope.CONNECT_SESSIONS: "let the app's own users connect",
     Scope.DESTINATIONS_WRITE: "pause, rewind, replay",
     Scope.SOURCES: "make and end sources, change their secrets",
+    Scope.USERS_DELETE: "see what is here of a user, and delete them with everything of theirs",
 }
 
 

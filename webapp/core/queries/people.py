@@ -19,7 +19,9 @@ class Person:
 
     @property
     def state(self) -> str:
-        """`enabled`, `invited` (no password yet), `disabled`, or `external` (known by the host app only)."""
+        """`enabled`, `invited` (no password yet), `disabled`, `deleting`, or `external` (the host app's)."""
+        if self.user.deleting_at is not None:
+            return "deleting"
         if self.user.disabled_at is not None:
             return "disabled"
         if self.user.email is None:
