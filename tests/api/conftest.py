@@ -40,6 +40,7 @@ class Held:
     destination: UUID
     dead_letter: UUID
     source: UUID
+    user: UUID
 
 
 class World:
@@ -105,7 +106,7 @@ class World:
             )
             session.flush()
             source = sources.make(session, self.runtime.vault, HITCHPOST, user_id, workspace).source
-            return Held(connection.id, destination.id, letter.id, source.id)
+            return Held(connection.id, destination.id, letter.id, source.id, user_id)
 
     def events(self) -> int:
         """How many events are stored."""

@@ -32,7 +32,7 @@ BODIES: dict[str, Any] = {
     "preview_destination": {"settings": {}},
 }
 
-MISSING = Held(UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4))
+MISSING = Held(*(UUID(int=number) for number in range(1, 6)))
 
 
 def ask(client: FlaskClient, operation: Operation, held: Held, headers: dict[str, str]) -> Any:
@@ -42,6 +42,7 @@ def ask(client: FlaskClient, operation: Operation, held: Held, headers: dict[str
         "destination_id": str(held.destination),
         "letter_id": str(held.dead_letter),
         "source_id": str(held.source),
+        "user": str(held.user),
         "event_id": f"{held.connection.hex}-1",
     }
     path = re.sub(r"<(?:\w+:)?(\w+)>", lambda part: ids[part[1]], operation.path)

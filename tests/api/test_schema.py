@@ -36,6 +36,7 @@ def known(busy_world: World) -> dict[str, str]:
         "destination_id": str(held.destination),
         "letter_id": str(held.dead_letter),
         "source_id": str(held.source),
+        "user": str(held.user),
         "event_id": answer.json["ids"][0],
     }
 

@@ -121,3 +121,18 @@ def test_a_port_that_is_none_is_named_before_anything_is_made(call: Call, name: 
     assert name in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_user_is_counted_then_deleted_and_looked_after_again(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    call("setup")
+    call("api-key", "new", "deploys", "--external-id", "u_1")
+    counted = call("user", "delete", "u_1")
+    assert (counted.returncode, "Marked" in counted.stdout) == (1, False)
+    assert "1 API key, 0 sources" in counted.stdout
+    assert "Marked" in call("user", "delete", "u_1", "--yes").stdout
+    assert "being deleted since" in call("user", "delete", "u_1").stdout
+    unknown = call("user", "delete", "nobody", "--yes")
+    assert (unknown.returncode, "Nobody here is called nobody" in unknown.stderr) == (1, True)

@@ -105,6 +105,8 @@ TABLE: dict[str, Row] = {
     "POST /admin/people/<uuid:user_id>/disable": ADMIN,
     "POST /admin/people/<uuid:user_id>/enable": ADMIN,
     "POST /admin/people/<uuid:user_id>/role": Row("admin", form={"role": "admin"}),
+    "GET /admin/people/<uuid:user_id>/delete": ADMIN,
+    "POST /admin/people/<uuid:user_id>/delete": Row("admin", form={"name": "nobody"}),
     "GET /admin/api-keys": ADMIN,
     "POST /admin/api-keys": Row(
         "admin", form={"name": "deploys", "scopes": "events:write", "lifetime": "30", "user": ""}

@@ -16,6 +16,7 @@ from webapp.api import (
     otlp,
     pages,
     sources,
+    users,
 )
 from webapp.api.operations import Operation, serve
 from webapp.api.refusals import Refusal, explain, explain_database, explain_http, respond
@@ -31,6 +32,7 @@ RESOURCES = (
     dead_letters.resource,
     connect_sessions.resource,
     sources.resource,
+    users.resource,
 )
 
 OPERATIONS: tuple[Operation, ...] = tuple(

@@ -274,6 +274,23 @@ class SourcePage(Answer):
     next: str | None
 
 
+class UserAnswer(Answer):
+    """What there is of a user: all of it goes when they are deleted."""
+
+    id: UUID
+    open_connections: int
+    connections: int = Field(description="Those that were disconnected too.")
+    destinations: int
+    events: int = Field(description="How many are kept here.")
+    waiting: int = Field(description="How many deliveries of them are still to come.")
+    dead_letters: int
+    sources: int
+    api_keys: int
+    deleting_since: datetime | None = Field(
+        description="Since when they are being deleted.", validation_alias="begun_at"
+    )
+
+
 class ConnectSessionAnswer(Answer):
     """A link that works once: send the user's browser there."""
 

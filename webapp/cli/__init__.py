@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": "migrate:migrate",
     "check": "check:check",
     "admin": "people:admin",
+    "user": "users:user",
     "api-key": "people:api_key",
     "keys": "keys:keys",
     "audit": "audit:audit",

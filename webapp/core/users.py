@@ -42,6 +42,15 @@ def find_by_name(session: Session, name: str) -> User | None:
     return found or find_by_email(session, name)
 
 
+def find_by_any_name(session: Session, name: str) -> User | None:
+    """The user of that id, external id or e-mail address; an id goes first."""
+    try:
+        found = session.get(User, UUID(name))
+    except ValueError:
+        found = None
+    return found or find_by_name(session, name)
+
+
 def create_admin(session: Session, email: str, password: Secret | None = None) -> tuple[User, Secret]:
     """An admin who can sign in at once, with a password made for them if none is given.
 
@@ -236,6 +245,7 @@ __all__ = [
     "disable",
     "enable",
     "ensure_external",
+    "find_by_any_name",
     "find_by_email",
     "find_by_name",
     "get",

@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webapp.core import users
+from webapp.core import deletion, users
 from webapp.core.queries.people import list_people
 from webapp.core.users import Role
 from webapp.errors import Conflict, Fault, Invalid
@@ -68,6 +68,26 @@ def enable(user_id: UUID) -> Response:
     return _back("Enabled: they can sign in again.")
 
 
+@blueprint.get("/<uuid:user_id>/delete")
+@admin_page
+def ask_delete(user_id: UUID) -> str:
+    """What would go with this person, before anybody says yes to it."""
+    return _delete_page(user_id, Form())
+
+
+@blueprint.post("/<uuid:user_id>/delete")
+@admin_page
+def delete(user_id: UUID) -> Response | tuple[str, int]:
+    """Delete this person with everything of theirs, once their name is typed."""
+    require_recent(back_to=url_for("people.ask_delete", user_id=user_id))
+    try:
+        with runtime().database.write() as session:
+            loss = deletion.begin(session, viewer().actor, user_id, typed=text("name"))
+    except Invalid as error:
+        return _delete_page(user_id, with_faults(error, "name")), 422
+    return _back(f"{loss.label} is being deleted. The rest of theirs goes within minutes.")
+
+
 @blueprint.post("/<uuid:user_id>/role")
 @admin_page
 def change_role(user_id: UUID) -> Response:
@@ -95,6 +115,12 @@ def _page(form: Form) -> str:
     with runtime().database.read() as session:
         people = list_people(session, search=search, after=request.args.get("after"))
     return render_template("people/index.html", people=people, search=search, form=form)
+
+
+def _delete_page(user_id: UUID, form: Form) -> str:
+    with runtime().database.read() as session:
+        loss = deletion.read_loss(session, user_id)
+    return render_template("people/delete.html", loss=loss, form=form)
 
 
 def _link_page(label: str, link: Secret) -> str:
