@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from webapp.errors import Invalid
 from webapp.lib import strict_json
 
 _MAX_BYTES = 262_144
+_MOST_ADDRESS = 2_000
 #: Visible ASCII: what an id, a secret and a scope are made of (RFC 6749 appendix A).
 _VISIBLE = r"^[\x21-\x7e]*$"
 #: What we put into an authorization request ourselves, or what would make it another one.
@@ -88,12 +90,15 @@ class OAuth2Vendor(BaseModel):
 
 def check_address(value: str) -> None:
     """Raises ValueError for what is no http(s) address, or has a user, a query or a fragment."""
+    visible = re.fullmatch(_VISIBLE, value) is not None and len(value) <= _MOST_ADDRESS
     try:
         parts = urlsplit(value)
         known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if "[" in parts.netloc:
+            IPv6Address(parts.hostname or "")
     except ValueError:
         known = False
-    if not known or parts.query or parts.fragment or "@" in parts.netloc or not value.isascii():
+    if not visible or not known or parts.query or parts.fragment or "@" in parts.netloc:
         message = "is not an http(s) address without a query"
         raise ValueError(message)
 

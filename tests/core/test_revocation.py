@@ -101,6 +101,17 @@ def test_what_it_did_not_confirm_is_asked_again_and_then_wiped(
     assert acts(runtime, connection)[-2:] == ["connection.disconnected", "connection.revoked"]
 
 
+def test_a_vendor_that_left_the_settings_has_confirmed_nothing(
+    runtime: Runtime, vendor: Revoking, connection: Connection, pass_time: Callable[[float], None]
+) -> None:
+    vendor.revoke_faults = [no_answer()]
+    connections.disconnect(runtime, HITCHPOST, connection.id)
+    pass_time(HOUR)
+    revocation.sweep(replace(runtime, providers={}))
+    assert kept(runtime) == 1
+    assert "connection.revoked" not in acts(runtime, connection)
+
+
 def test_nothing_but_that_stays_sealed_and_the_page_says_until_when(
     runtime: Runtime, vendor: Revoking, connection: Connection
 ) -> None:

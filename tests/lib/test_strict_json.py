@@ -30,6 +30,9 @@ from webapp.lib.strict_json import MAX_DEPTH, Json, loads
         (b"[" * 200_000, "nested deeper"),
         (b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), "nested deeper"),
         (b" " * 2000, "2,000 bytes"),
+        # With a reader that begins anew at each quote this would take minutes.
+        (b"[" * 65 + b'"' + b'\\"' * 150_000, "nested deeper"),
+        (b"[" * 65 + b'"' + b'\\"' * 150_000 + b"\\", "nested deeper"),
     ],
 )
 def test_it_names_what_is_wrong(body: bytes, fault: str) -> None:

@@ -97,7 +97,7 @@ def _ask(runtime: Runtime, connection: Connection, parts: Mapping[str, Secret]) 
     """One try; what the vendor said against it."""
     provider = runtime.providers.get(connection.provider)
     if not isinstance(provider, Revokes):
-        return None
+        return VendorUnavailable(f"this instance is not set up for {connection.provider}", sent=False)
     try:
         provider.revoke(runtime.http, parts, connection.details)
     except VendorError as error:

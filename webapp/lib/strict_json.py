@@ -16,7 +16,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 MAX_DEPTH = 64
 _MAX_INTEGER_DIGITS = 40
-_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_ESCAPES = re.compile(rb"\\.", re.DOTALL)
 _BRACKETS = re.compile(rb"[\[{\]}]")
 _UNSAFE = re.compile("[\\x00\ud800-\udfff]")
 
@@ -106,7 +106,9 @@ def _depth_exceeds(data: bytes, limit: int) -> bool:
     if data.count(b"[") + data.count(b"{") <= limit:
         return False  # the common case, at the speed of a byte count
     depth = 0
-    for bracket in _BRACKETS.finditer(_STRINGS.sub(b"", data)):
+    # Without escapes every quote begins or ends a string. No step looks at a byte twice, whatever is sent.
+    outside = b" ".join(_ESCAPES.sub(b"", data).split(b'"')[::2])
+    for bracket in _BRACKETS.finditer(outside):
         depth += 1 if bracket[0] in b"[{" else -1
         if depth > limit:
             return True

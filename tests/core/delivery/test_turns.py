@@ -52,6 +52,25 @@ def test_an_event_that_comes_while_others_are_sent_wakes_the_destination(yard: Y
     assert yard.inbox.ids == ["a", "b"]
 
 
+def test_a_destination_that_trips_our_own_code_waits_and_says_so_while_others_go_on(yard: Yard) -> None:
+    user_id = yard.user()
+    made = [yard.forward(yard.environment(user_id, f"env-{one}", key=f"key-{one}")) for one in range(2)]
+    yard.accept("a")
+    trips = iter([True])
+
+    def during() -> None:
+        if next(trips, False):
+            raise ZeroDivisionError
+
+    yard.inbox.during = during
+    yard.drain()
+    rows = sorted((yard.row(one) for one in made), key=lambda row: row.failures)
+    assert [(row.failures, row.delivered) for row in rows] == [(0, 1), (1, 0)]
+    assert rows[1].reason == "our own code failed here (ZeroDivisionError)"
+    assert (rows[1].lease_token, rows[1].hold) == (None, None)
+    yard.assert_ledgers_are_exact()
+
+
 def test_several_destinations_of_a_user_all_get_everything(yard: Yard) -> None:
     user_id = yard.user()
     for number in range(3):

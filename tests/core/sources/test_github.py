@@ -128,7 +128,13 @@ def test_odd_texts_and_links_become_harmless() -> None:
 
 @pytest.mark.parametrize("event", ["deployment", "deployment_status", "workflow_run", "release"])
 def test_a_payload_of_any_shape_is_read(event: str) -> None:
-    for odd in ({}, {"action": 7}, {event: []}, {event: None, "repository": "x", "sender": [1]}):
+    for odd in (
+        {},
+        {"action": 7},
+        {"action": []},
+        {event: []},
+        {event: None, "repository": "x", "sender": [1]},
+    ):
         for action in ("created", "completed", "published"):
             made = read(event, {"action": action, "deployment_status": {"state": "success"}, **odd})
             assert isinstance(made, dict | str)

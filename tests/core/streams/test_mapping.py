@@ -79,6 +79,9 @@ def test_what_an_event_is_and_when_it_was_cannot_be_changed(name: str, line: str
         ),
         ('- "a', "has a fault in line 1: a double quote is never closed"),
         ("\n".join(["- data.a"] * 51), "has 51 lines, the limit is 50"),
+        ("- data" + ".a" * 32, "has a fault in line 1: a field 33 steps deep is too deep, the limit is 32"),
+        # Read anew from each quote on, this would take minutes.
+        ('- data."' + '\\"' * 100_000, "has a fault in line 1: a double quote is never closed"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_with_the_reason(text: str, words: str) -> None:

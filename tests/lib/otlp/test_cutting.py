@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests import otlp as made
+from webapp.errors import Invalid
 from webapp.lib import otlp
 from webapp.lib.otlp import SIGNALS
 
@@ -64,6 +65,13 @@ def test_a_record_that_is_too_large_alone_is_rejected_and_the_others_are_not(nam
         "first",
         "last",
     ]
+
+
+@pytest.mark.parametrize("name", SIGNAL_NAMES)
+def test_a_request_that_would_grow_many_times_over_is_refused_before_it_has(name: str) -> None:
+    request = made.export(name, *("x" for _ in range(1_000)), service="s" * 800)
+    with pytest.raises(Invalid, match="cannot be parted"):
+        otlp.cut(SIGNALS[name], request, below_bytes=1_000)
 
 
 @pytest.mark.parametrize("name", SIGNAL_NAMES)

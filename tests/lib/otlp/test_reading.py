@@ -94,3 +94,11 @@ def test_every_record_is_counted() -> None:
         '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a"}]}]}]}', SIGNALS["metrics"].request()
     )
     assert otlp.count_records(SIGNALS["metrics"], empty) == 0
+
+
+def test_what_costs_more_time_than_bytes_is_refused_unread() -> None:
+    signal = SIGNALS["logs"]
+    with pytest.raises(Invalid, match="more than 50,000 records"):
+        otlp.count_records(signal, read("logs", b"\x0a\x00" * 50_001, as_json=False))
+    with pytest.raises(Invalid, match="more than 200,000 JSON objects"):
+        read("logs", b'{"resourceLogs":[' + b"{}," * 200_000 + b"{}]}")

@@ -156,7 +156,8 @@ def _request(provider: Receives, target: Target, shaped: Shaped | None) -> tuple
 
 
 def _show(request: Request, event: OutgoingEvent) -> Shown:
-    is_text = request.headers.get("content-type", "").startswith("application/json")
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    is_text = media_type == "application/json" or media_type.endswith("+json")
     body = request.body if is_text else event.body
     return Shown(
         method=request.method,

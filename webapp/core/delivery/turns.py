@@ -1,7 +1,10 @@
 """A turn: one destination, under its lease, for a second or five batches; then others have theirs."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core import environments
 from webapp.core.delivery import hosts, telling, witnesses
@@ -46,6 +49,19 @@ def take_turn(runtime: Runtime, lease: Lease) -> int:
         _give_up(runtime, lease, error)
     except Fenced:
         log.info("fenced", destination_id=str(lease.destination_id))
+    except SQLAlchemyError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one destination must not end the turns of all others
+        place = logs.where_of(error)
+        log.error(
+            "a turn failed in our own code",
+            destination_id=str(lease.destination_id),
+            error=type(error).__name__,
+            at=place,
+        )
+        with suppress(Fenced):
+            words = f"our own code failed here ({type(error).__name__})"
+            _give_up(runtime, holder.lease if holder else lease, NoAim(words, for_good=False))
     return holder.requests if holder else 0
 
 

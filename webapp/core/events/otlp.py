@@ -6,6 +6,7 @@ how they are sent on, and nobody parses them again.
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -22,6 +23,8 @@ from webapp.providers.base import OTLP_TYPES
 
 #: What stands for the sender of OTLP, which names none.
 SOURCE = "otlp"
+#: A request in pieces takes many times its bytes: only so many are read at a time, the others wait.
+_READERS = threading.BoundedSemaphore(2)
 
 
 def accept_otlp(
@@ -38,10 +41,11 @@ def accept_otlp(
     Else how many records were too large, and why; the others are stored. An export without records is taken
     and nothing stored. Raises Invalid (it cannot be read, or the user is unknown), Overloaded.
     """
-    request = otlp.read_request(signal, payload, as_json=as_json, max_bytes=MAX_BODY_BYTES)
-    if otlp.count_records(signal, request) == 0:
-        return None
-    bodies, rejected = _bodies(signal, request, None if as_json else payload)
+    with _READERS:
+        request = otlp.read_request(signal, payload, as_json=as_json, max_bytes=MAX_BODY_BYTES)
+        if otlp.count_records(signal, request) == 0:
+            return None
+        bodies, rejected = _bodies(signal, request, None if as_json else payload)
     subject, now = _subject(otlp.service_of(signal, request)), clock.now()
     if bodies:
         drafts = [_draft(signal, body, user, subject, now) for body in bodies]

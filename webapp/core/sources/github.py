@@ -24,7 +24,7 @@ def read(event: str, payload: Mapping[str, Any]) -> dict[str, Any] | str:
 
 
 def _deployment(payload: Mapping[str, Any]) -> dict[str, Any] | str:
-    if payload.get("action") != "created":
+    if _text(payload.get("action")) != "created":
         return "Only a deployment that is created says something new."
     deployment = _part(payload, "deployment")
     return _event(
@@ -61,7 +61,7 @@ def _deployment_status(payload: Mapping[str, Any]) -> dict[str, Any] | str:
 
 
 def _workflow_run(payload: Mapping[str, Any]) -> dict[str, Any] | str:
-    run, action = _part(payload, "workflow_run"), payload.get("action")
+    run, action = _part(payload, "workflow_run"), _text(payload.get("action"))
     if action not in {"in_progress", "completed"}:
         return "A run starts when it is in progress, and stops when it is completed."
     ended, conclusion = action == "completed", _text(run.get("conclusion"))
@@ -87,7 +87,7 @@ def _workflow_run(payload: Mapping[str, Any]) -> dict[str, Any] | str:
 
 def _release(payload: Mapping[str, Any]) -> dict[str, Any] | str:
     release = _part(payload, "release")
-    if payload.get("action") != "published":
+    if _text(payload.get("action")) != "published":
         return "Only a release that is published says something new."
     version = _text(release.get("tag_name"))
     data = {

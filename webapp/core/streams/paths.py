@@ -12,9 +12,11 @@ FIELDS = frozenset(
     {"id", "source", "type", "subject", "state", "time", "timestamp", "message", "started_at"}
     | {"error", "requestId", "traceId", "level", "duration", "data", "attributes"}
 )
-_MOST_LINES = 50
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_WORD = re.compile(rf'(?:{_QUOTED}|[^\s"])+')
+_MOST_LINES, _MOST_STEPS = 50, 32
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_CLOSED = re.compile(rf'(?:{_QUOTED}|[^\s"])++')
+#: A quote that is never closed goes to the end of the line, which is so read once and not from each quote on.
+_WORD = re.compile(rf'(?:{_QUOTED}|"(?:[^"\\]|\\.)*+\\?\Z|[^\s"])++')
 _STEP = re.compile(rf'({_QUOTED}|[^\s."]+)(\.|$)')
 
 
@@ -33,9 +35,10 @@ def lines(text: str) -> Iterator[tuple[int, str]]:
 
 def words(line: str) -> list[str]:
     """The words of a line; a part in double quotes may hold blanks. Raises Misread."""
-    if _WORD.sub("", line).strip():
+    found = _WORD.findall(line)
+    if found and _CLOSED.fullmatch(found[-1]) is None:
         raise Misread("a double quote is never closed")
-    return _WORD.findall(line)
+    return found
 
 
 def read_path(word: str) -> Path:
@@ -50,6 +53,8 @@ def read_path(word: str) -> Path:
         at = found.end()
     if not steps:
         raise Misread("names no field")
+    if len(steps) > _MOST_STEPS:
+        raise Misread(f"a field {len(steps)} steps deep is too deep, the limit is {_MOST_STEPS}")
     return tuple(steps)
 
 

@@ -6,11 +6,14 @@ Sizes are reckoned from above, so that nothing has to be serialized to be measur
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from webapp.errors import Fault, Invalid
 from webapp.lib.otlp.signals import Message, Signal
 
 #: What a message adds to its parent beside itself at most: its tag, and a length of up to five bytes; with
 #: what may then be added to the lengths of those above it.
 _FRAME_BYTES = 12
+#: All pieces together are at most so many times the request, and one more piece.
+_REPEATED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +25,27 @@ class Cut:
 
 
 def cut(signal: Signal, request: Message, *, below_bytes: int) -> Cut:
-    """Pieces that are each below so many bytes. The same request is always cut alike."""
+    """Pieces that are each below so many bytes. The same request is always cut alike.
+
+    Raises Invalid when they would be several times as large as the request.
+    """
     pieces: list[_Piece] = []
-    rejected = 0
+    rejected = written = 0
+    most = _REPEATED * int(request.ByteSize()) + below_bytes
     for shells, record in _records(signal, request):
-        if pieces and pieces[-1].size + pieces[-1].cost(shells, record) < below_bytes:
+        cost = pieces[-1].cost(shells, record) if pieces else 0
+        if pieces and pieces[-1].size + cost < below_bytes:
             pieces[-1].add(shells, record)
-        elif (piece := _Piece(signal)).cost(shells, record) < below_bytes:
+        elif (cost := (piece := _Piece(signal)).cost(shells, record)) < below_bytes:
             piece.add(shells, record)
             pieces.append(piece)
         else:
             rejected += 1
+            continue
+        written += cost
+        if written > most:
+            what = "repeats a resource or scope so large that its records cannot be parted"
+            raise Invalid([Fault("", what)], f"The body {what}.")
     return Cut(pieces=[piece.message for piece in pieces], rejected=rejected)
 
 

@@ -18,12 +18,16 @@ from webapp.lib.otlp.signals import Message, Signal
 
 _IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 _WORDS_CHARACTERS = 200
+#: What reading JSON costs goes by its objects, some microseconds each.
+_MOST_OBJECTS = 200_000
 _HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def read_request(signal: Signal, payload: bytes, *, as_json: bool, max_bytes: int) -> Message:
     """The request. Raises Invalid, with one Fault, for what is none."""
     if as_json:
+        if payload.count(b"{") > _MOST_OBJECTS:
+            raise _invalid(f"holds more than {_MOST_OBJECTS:,} JSON objects: export in smaller batches")
         return _from_json(signal, strict_json.loads(payload, max_bytes=max_bytes, any_text=True))
     request = signal.request()
     try:

@@ -9,6 +9,12 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 
+from webapp.errors import Fault, Invalid
+
+#: Records, with the resources, scopes and metrics that they hang from, in one request: many times what any
+#: SDK or collector batches.
+MOST_PARTS = 50_000
+
 #: A protobuf message; the library gives its classes no types.
 Message: TypeAlias = Any
 
@@ -62,8 +68,17 @@ SIGNALS: Mapping[str, Signal] = {
 
 
 def count_records(signal: Signal, request: Message) -> int:
-    """How many log records, spans or data points a request holds."""
-    found = [request]
-    for children in signal.levels[:-1]:
-        found = [child for parent in found for child in children(parent)]
-    return sum(len(signal.levels[-1](parent)) for parent in found)
+    """How many log records, spans or data points a request holds.
+
+    Raises Invalid when that and what they hang from are too many: each costs time, however few bytes it is.
+    """
+    found, count, parts = [request], 0, 0
+    for depth, children in enumerate(signal.levels):
+        count = sum(len(children(parent)) for parent in found)
+        parts += count
+        if parts > MOST_PARTS:
+            what = f"holds more than {MOST_PARTS:,} records: export them in smaller batches"
+            raise Invalid([Fault("", what)], f"The body {what}.")
+        if depth < len(signal.levels) - 1:
+            found = [child for parent in found for child in children(parent)]
+    return count

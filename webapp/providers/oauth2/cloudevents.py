@@ -91,13 +91,13 @@ def read(response: Response, events: Sequence[OutgoingEvent], target: Target) ->
 def _attributes(event: OutgoingEvent) -> Iterator[tuple[str, Any]]:
     envelope: dict[str, Any] = json.loads(event.body)
     kept = envelope.get("attributes") or {}
+    yield from kept.items()  # first: what a mapping may have put there never says what the event is
     yield "specversion", "1.0"
     for name in ("id", "source", "type", "subject", "time", "state"):
         if envelope.get(name):
             yield name, envelope[name]
     if envelope.get("started_at"):
         yield "startedat", envelope["started_at"]
-    yield from kept.items()
     data = envelope.get("data")
     if isinstance(data, dict) and data.keys() == {"base64"}:
         yield "data_base64", data["base64"]

@@ -17,6 +17,7 @@ from webapp.oauth2_vendors import check_address
 from webapp.providers.answers import is_page, json_of, tidy, token_refusal
 
 FRESH_SECONDS, KEPT_SECONDS, AGAIN_SECONDS = 3600.0, 86_400.0, 60.0
+_MOST_ADDRESS = 2_000
 #: How a Client may show who it is, in the order that we choose (RFC 6749 §2.3.1, OpenID Connect §9).
 _AUTHENTICATIONS = ("client_secret_basic", "client_secret_post")
 _OPTIONAL = ("revocation_endpoint", "introspection_endpoint", "userinfo_endpoint")
@@ -124,7 +125,12 @@ class Issuer:
             check_address(address.partition("?")[0])
         except ValueError:
             return False
-        return "#" not in address and (self._plain_http or address.startswith("https://"))
+        is_plain = address.isascii() and address.isprintable() and len(address) <= _MOST_ADDRESS
+        return (
+            is_plain
+            and not set(address) & {"#", " "}
+            and (self._plain_http or address.startswith("https://"))
+        )
 
 
 def _addresses(issuer: str) -> Iterator[str]:
