@@ -256,7 +256,10 @@ class Campaign:
 
     def _accounts(self, counted: Mapping[str, Any], report: Report) -> Iterator[str]:
         if counted["counts"].get("double spends"):
-            yield f"{counted['counts']['double spends']} double spends"
+            moments = ", ".join(
+                f"{kill:g} s before a kill and {age:g} s before" for kill, age in counted["twice"]
+            )
+            yield f"{counted['counts']['double spends']} double spends, of tokens traded {moments}"
         # Only a family without a window may be lost, and each of them has the one cause there is.
         if sum(report.lost.values()) != len(counted["revoked"]):
             yield f"{sum(report.lost.values())} connections lost, {len(counted['revoked'])} families revoked"

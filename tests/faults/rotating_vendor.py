@@ -60,6 +60,9 @@ class Accounts:
         self._strict = strict
         self._chance = random.Random(seed)
         self._guard = threading.Lock()
+        #: how long before the last kill each token that was spent twice had been traded, and how long ago
+        self._twice: list[tuple[float, float]] = []
+        self._killed_at = time.monotonic()
         self._families: dict[str, Family] = {}
         self._spent: dict[str, Spent] = {}
 
@@ -81,6 +84,8 @@ class Accounts:
         if spent is not None and not family.revoked:
             self.counts["asked again"] += 1
             self.counts["double spends"] += not spent.excused
+            if not spent.excused:
+                self._twice.append((round(self._killed_at - spent.at, 1), round(now - spent.at, 1)))
             if family.strict or now - spent.at > self.settings.window:
                 family.revoked = True
                 self.revoked.append(name)
@@ -108,7 +113,8 @@ class Accounts:
     def excuse(self) -> None:
         """A process was killed: what was traded a moment ago may have been in its hands."""
         with self._guard:
-            young = time.monotonic() - IN_HAND
+            self._killed_at = time.monotonic()
+            young = self._killed_at - IN_HAND
             for spent in self._spent.values():
                 spent.excused = spent.excused or spent.at >= young
 
@@ -118,6 +124,7 @@ class Accounts:
             return {
                 "counts": dict(self.counts),
                 "revoked": list(self.revoked),
+                "twice": list(self._twice),
                 "cycles": {name: family.cycles for name, family in self._families.items()},
                 "settings": asdict(self.settings),
             }
