@@ -45,7 +45,19 @@ def test_a_ledger_that_does_not_add_up_is_a_fault(runtime: Runtime, examine: Cal
         session.execute(update(Destination).values(delivered=Destination.delivered + 1))
     result = examine()
     assert result.exit_code == 1
-    assert "does not add up" in result.output
+    assert "does not add up: 0 events were passed, 1 are settled" in result.output
+
+
+def test_dead_letters_that_are_not_as_many_as_died_are_a_fault(
+    runtime: Runtime, examine: Callable[[], Result]
+) -> None:
+    with runtime.database.write() as session:
+        session.execute(
+            update(Destination).values(dead=Destination.dead + 1, rewound=Destination.rewound + 1)
+        )
+    result = examine()
+    assert result.exit_code == 1
+    assert "does not add up: 1 died and 0 are to be replayed, there are 0 dead letters" in result.output
 
 
 def test_work_that_nobody_does_is_a_fault(runtime: Runtime, examine: Callable[[], Result]) -> None:

@@ -16,6 +16,7 @@ from webapp.api.refusals import Refusal, respond
 from webapp.core.api_keys import Scope
 from webapp.core.queries.backlogs import fullest_backlog
 from webapp.core.queries.health import Health, read_health
+from webapp.core.queries.ledgers import count_wrong
 from webapp.core.queries.totals import Totals, read_totals
 from webapp.core.runtime import Runtime
 
@@ -64,7 +65,11 @@ class _Figures(Collector):
         with self._runtime.database.read() as session:
             health, totals = read_health(session), read_totals(session)
             fullest = fullest_backlog(self._runtime, session)
+            wrong = count_wrong(session)
         yield from _of_events(totals)
+        yield GaugeMetricFamily(
+            "hitchpost_ledgers_wrong", "Destinations whose ledger does not add up: a fault.", value=wrong
+        )
         yield GaugeMetricFamily(
             "hitchpost_backlog_fullest_ratio",
             "How full the fullest backlog of a user is: at 1 new events of that user are refused.",

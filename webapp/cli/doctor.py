@@ -8,8 +8,8 @@ import click
 
 from webapp.cli import home as homes
 from webapp.core import audit_chain
-from webapp.core.queries.destinations import DestinationQuery, DestinationRow, list_destinations
 from webapp.core.queries.health import Health, read_health
+from webapp.core.queries.ledgers import find_wrong
 from webapp.core.queries.readiness import check_readiness
 from webapp.core.refresh import refresh_samples
 from webapp.core.runtime import Runtime
@@ -59,9 +59,9 @@ def _examine(runtime: Runtime) -> Iterator[str]:
             yield f"{due.count} {due.work} are due, the oldest for {late:.0f} s"
     if any(check.fault for check in checks if check.name == "restore"):
         yield from _chain(runtime)
-    for row in _destinations(runtime):
-        if not row.ledger.exact:
-            yield f"the ledger of destination {row.id} does not add up: {row.ledger}"
+    with runtime.database.read() as session:
+        for fault in find_wrong(session):
+            yield f"the ledger of destination {fault.destination_id} does not add up: {fault.words}"
 
 
 def _chain(runtime: Runtime) -> Iterator[str]:
@@ -102,14 +102,3 @@ def _summary(health: Health) -> str:
 
 def _seconds(since: datetime, now: datetime) -> float:
     return (now - since).total_seconds()
-
-
-def _destinations(runtime: Runtime) -> Iterator[DestinationRow]:
-    after: str | None = None
-    while True:
-        with runtime.database.read() as session:
-            page = list_destinations(session, DestinationQuery(owner_id=None, after=after))
-        yield from page.rows
-        if page.next is None:
-            return
-        after = page.next

@@ -7,6 +7,7 @@ from flask import Blueprint, render_template
 from webapp.core.queries.backlogs import fullest_backlog
 from webapp.core.queries.connections import ConnectionState
 from webapp.core.queries.health import read_health
+from webapp.core.queries.ledgers import count_wrong
 from webapp.ui._session import admin_page, runtime
 
 blueprint = Blueprint("health", __name__, url_prefix="/admin/health")
@@ -31,5 +32,6 @@ def _read() -> dict[str, Any]:
         return {
             "health": read_health(session),
             "fullest": fullest_backlog(runtime(), session),
+            "wrong_ledgers": count_wrong(session),
             "states": ConnectionState,
         }
