@@ -169,6 +169,7 @@ def test_every_page_is_accessible_and_fits_a_phone(new_context: Contexts, site: 
     for path in (
         "/admin/people",
         "/admin/people?search=nobody+at+all",
+        f"/admin/people/{site.people['dan']}/delete",
         "/admin/api-keys",
         "/admin/audit",
         "/admin/audit?act=connection.told",

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, select
 
-from tests.forwarding import Yard, opened_yard, postgres_yard_url, sqlite_yard_url, yard
+from tests.forwarding import Vendor, Yard, opened_yard, postgres_yard_url, sqlite_yard_url, yard
 from tests.services import postgres
-from webapp.core import audit_chain, checks, delivery, refresh, restores, retention
+from webapp.core import audit_chain, checks, credentials, delivery, refresh, restores, retention
 from webapp.core.runtime import Runtime
 from webapp.errors import Conflict
-from webapp.models import AuditLine, Instance
+from webapp.lib.secret import Secret
+from webapp.models import AuditLine, CredentialKind, Instance
+from webapp.providers.base import Grant
 
 __all__ = ["postgres_yard_url", "sqlite_yard_url", "yard"]
 
@@ -71,9 +73,28 @@ def test_a_marked_instance_takes_events_and_calls_nobody(yard: Yard) -> None:
     assert acts == ["restore.held", "restore.released"]
 
 
+class Refreshing(Vendor):
+    """A vendor whose grants are renewed, too; it notes which refresh tokens were spent."""
+
+    def __init__(self) -> None:
+        self.spent: list[str] = []
+
+    def client_key(self) -> str:
+        return "c"
+
+    def refresh(self, http: object, refresh_token: Secret, *, scope: str, details: object) -> Grant:
+        self.spent.append(refresh_token.reveal())
+        return Grant(access_token=Secret("new"), refresh_token=Secret("r2"), lifetime=3600.0)
+
+
 def begin(yard: Yard) -> None:
-    """Some events were sent, two wait, and the chain of the audit is sealed."""
-    yard.destination()
+    """Some events were sent, two wait, a refresh is due, and the chain of the audit is sealed."""
+    connection = yard.connection(yard.destination())
+    with yard.runtime.database.write() as session:
+        parts = {"access_token": Secret("a1"), "refresh_token": Secret("r1")}
+        kind = CredentialKind.GRANT
+        grant = credentials.add(session, yard.runtime.vault, connection.id, kind, parts, lifetime=3600.0)
+        grant.refresh_at = grant.issued_at
     yard.accept("a", "b")
     yard.drain()
     yard.accept("c", "d")
@@ -85,15 +106,19 @@ def drill(url: str, original: Yard) -> None:
     with opened_yard(url) as found:
         (fault,) = checks.of_keys(found.runtime)
         assert f"lacks key {original.runtime.vault.active!r}" in fault
-        restored = Yard(replace(found.runtime, vault=original.runtime.vault), found.inbox, found.rung)
+        vendor = Refreshing()
+        parts = replace(found.runtime, vault=original.runtime.vault, providers={"baselime": vendor})
+        restored = Yard(parts, found.inbox, found.rung)
         assert restores.is_held(restored.runtime)
         restored.accept("last")
-        assert restored.drain() == 0
+        assert (restored.drain(), refresh.sweep(restored.runtime)) == (0, 0)
+        assert (restored.inbox.requests, vendor.spent) == ([], [])
         assert "a copy, or was restored" in str(held_of(restored.runtime))
         assert audit_chain.verify(restored.runtime).fault is None
         restored.assert_ledgers_are_exact()
         restores.release(restored.runtime)
         restored.drain()
+        assert (refresh.sweep(restored.runtime), vendor.spent) == (1, ["r1"])
         # Their ids are what they were: whoever gets them again can tell.
         meanwhile = [f"w{number}" for number in range(len(restored.inbox.ids) - 3)]
         assert restored.inbox.ids == ["c", "d", *meanwhile, "last"]
