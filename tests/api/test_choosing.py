@@ -57,6 +57,13 @@ def test_a_preview_shows_the_request_and_changes_nothing(world: World, held: Hel
     assert world.rings == []
 
 
+def test_a_preview_without_settings_is_of_those_that_are_saved(world: World, held: Held) -> None:
+    key = world.key()
+    assert post(world, held, "settings", {"types": ["nothing"]}, key).status_code == 200
+    answer = world.client.post(f"{HERE}/{held.destination}/preview", json={}, headers=key)
+    assert (answer.status_code, answer.json["wanted"], answer.json["request"]) == (200, 0, None)
+
+
 @pytest.mark.parametrize("what", ["settings", "preview"])
 def test_a_bad_line_is_named_with_its_place(world: World, held: Held, what: str) -> None:
     answer = post(world, held, what, {"where": "data.a = b\ndata.c is d", "fresh_for": "soon"})

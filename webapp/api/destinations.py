@@ -84,6 +84,12 @@ class SettingsInput(Input):
     )
 
 
+class PreviewInput(Input):
+    """The settings to try."""
+
+    settings: dict[str, Any] | None = Field(None, description="As for a change; left out: as they are saved.")
+
+
 @resource.get("/destinations", scope=Scope.CONNECTIONS_READ)
 def show_destinations(caller: Caller, query: DestinationsQuery) -> DestinationPage:
     """Destinations, newest first, each with where it stands and its ledger."""
@@ -171,15 +177,16 @@ def change_destination(caller: Caller, destination_id: UUID, body: SettingsInput
 
 
 @resource.post("/destinations/<uuid:destination_id>/preview", scope=Scope.EVENTS_READ, problems=(CONFLICT,))
-def preview_destination(caller: Caller, destination_id: UUID, body: SettingsInput) -> PreviewAnswer:
+def preview_destination(caller: Caller, destination_id: UUID, body: PreviewInput) -> PreviewAnswer:
     """Show the exact request that these settings would make of the latest events.
 
     Nothing is sent, and nothing is kept: neither the settings nor the request.
     """
     with caller.runtime.database.read() as session:
         row = find_destination(session, caller.only_user, destination_id)
+    settings = row.settings if body.settings is None else body.settings
     with _named():
-        made = delivery.preview(caller.runtime, row.environment_id, row.kind, body.settings)
+        made = delivery.preview(caller.runtime, row.environment_id, row.kind, settings)
     return PreviewAnswer.model_validate(made)
 
 
