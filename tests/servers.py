@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,16 +81,18 @@ class Program:
         os.killpg(self.pid, signal.SIGINT)
         return self.stop(signal.SIGINT)
 
-    def ask_to_stop(self) -> None:
-        """SIGTERM to its main process, and no wait."""
-        assert self._process is not None
-        self._process.terminate()
-
     def stop(self, how: signal.Signals = signal.SIGTERM, *, within: float = 10.0) -> int:
         """Stop it as asked, or by SIGKILL after so many seconds, and give back its status."""
         assert self._process is not None
         processes.end(self._process, how, within=within)
         return self._process.returncode
+
+
+def stop_together(programs: Collection[Program], *, within: float = 10.0) -> None:
+    """Stop those that run, as asked and all at once."""
+    running = [program for program in programs if not program.ended()]
+    with ThreadPoolExecutor(len(running) or 1) as pool:
+        list(pool.map(lambda program: program.stop(within=within), running))
 
 
 def children_of(pid: int) -> list[int]:
@@ -223,9 +226,7 @@ class Separate:
         self.mend()
 
     def stop(self) -> None:
-        for program in self.programs.values():
-            if not program.ended():
-                program.stop()
+        stop_together(self.programs.values())
 
     def kill(self, part: str) -> None:
         for name, program in self.programs.items():

@@ -40,6 +40,8 @@ class Reached:
     lost_answers: int = 0
     #: … and how many events they carried at most
     lost_events: int = 0
+    #: ids of which a lying vendor took later ones and not them
+    passed_over: Collection[str] = ()
     leased: bool = False
     due: bool = False
 
@@ -102,7 +104,7 @@ def _faults(history: History, places: Mapping[str, int], one: Reached) -> Iterat
     if waiting:
         yield f"{len(waiting)} still wait: {waiting[:_SHOWN]}"
     yield from _invented(history, one, first)
-    yield from _out_of_order(places, first)
+    yield from _out_of_order(places, first, one.passed_over)
     yield from _repeated(places, one)
     yield from _ledger(one, first)
     if one.leased:
@@ -130,8 +132,10 @@ def _invented(history: History, one: Reached, first: Sequence[str]) -> Iterator[
         yield f"{len(invented)} arrived that nobody sent there: {invented[:_SHOWN]}"
 
 
-def _out_of_order(places: Mapping[str, int], first: Sequence[str]) -> Iterator[str]:
-    known = [event_id for event_id in first if event_id in places]
+def _out_of_order(
+    places: Mapping[str, int], first: Sequence[str], passed_over: Collection[str]
+) -> Iterator[str]:
+    known = [event_id for event_id in first if event_id in places and event_id not in passed_over]
     highest, late = 0, []
     for event_id in known:
         if places[event_id] < highest:

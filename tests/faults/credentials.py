@@ -149,8 +149,7 @@ class Campaign:
                 self._settle(runtime)
             finally:
                 self._thaw(now=float("inf"))
-                for worker in self._workers:
-                    worker.stop()
+                servers.stop_together(self._workers)
             return self._judge(runtime)
 
     def close(self) -> None:

@@ -30,6 +30,8 @@ class Lie:
     name: str
     vendor: str
     ids: Sequence[str]
+    #: sent before them in the same request, and not taken
+    passed_over: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +101,16 @@ class Liar:
         with self._lock:
             return self._lies.pop(0) if self._lies else None
 
-    def note(self, name: str, taken: bytes) -> None:
+    def note(self, name: str, taken: bytes, passed_over: Sequence[Any] = ()) -> None:
         """Events in this request were taken, and the answer does not say so."""
         events = json.loads(taken)
         events = events if isinstance(events, list) else [events]
+        lie = Lie(name, self.vendor, self._ids(events), self._ids(passed_over))
         with self._lock:
-            self.told.append(Lie(name, self.vendor, [ids_of(self.vendor, one) for one in events]))
+            self.told.append(lie)
+
+    def _ids(self, events: Sequence[Any]) -> Sequence[str]:
+        return [ids_of(self.vendor, one) for one in events]
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """What the sandbox says."""
@@ -172,10 +178,10 @@ class Handler(BaseHTTPRequestHandler):
         """Let the sandbox take what it will."""
         self.take_part(name, self.sent)
 
-    def take_part(self, name: str, body: bytes) -> None:
+    def take_part(self, name: str, body: bytes, passed_over: Sequence[Any] = ()) -> None:
         """Let the sandbox take this of it; then it is a lie to be noted. A 400 names what it refuses."""
         if self.forward(body).status in {200, 201, 202, 204, 400}:
-            self.server.liar.note(name, body)
+            self.server.liar.note(name, body, passed_over)
 
     def answer(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -227,7 +233,7 @@ def partial(to: Handler) -> None:
 
 
 def odd_list(to: Handler) -> None:
-    """400 with an `invalid` of a shape that nobody can read; all but one event was taken."""
+    """400 with an `invalid` of a shape that nobody can read; all but the first event were taken."""
     events = json.loads(to.sent)
     if not isinstance(events, list):
         broken(to)
@@ -236,7 +242,7 @@ def odd_list(to: Handler) -> None:
     odd = chance.choice([{"0": "bad"}, [None], [[[]]], "all", [{"what": "is this"}], [-1, 10_000], 7])
     rest = json.dumps(events[1:]).encode()
     if len(events) > 1:
-        to.take_part("unreadable list", rest)
+        to.take_part("unreadable list", rest, events[:1])
     to.say(400, json.dumps({"message": "Bad Request", "invalid": odd}).encode())
 
 

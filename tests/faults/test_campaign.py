@@ -19,7 +19,7 @@ SEPARATE = ("stop-briefly", "kill", "postgres", "redis", "vendor", "proxy", "dis
 #: For a busy machine: what a poll takes once it looks.
 SLACK_SECONDS = 2.0
 #: An easy load: what it costs is better spent on faults.
-EASY = {"senders": 1, "pause": 0.15}
+EASY = {"senders": 1, "pause": 0.2}
 
 
 @pytest.fixture(scope="module")

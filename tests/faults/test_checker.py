@@ -66,6 +66,15 @@ def test_an_explained_repeat_is_no_fault() -> None:
     assert (verdict.repeats, verdict.duplicates) == (1, 2)
 
 
+def test_what_a_lying_vendor_passed_over_may_arrive_after_later_ones() -> None:
+    explained = {"lost_answers": 1, "lost_events": 2}
+    assert verdict_on("2", "3", "1", "2", "3", passed_over={"1"}, **explained).faults == ()
+    assert "1 arrived first after a later one: ['1']" in verdict_on("2", "3", "1").faults[0]
+    assert (
+        "1 arrived first after a later one: ['2']" in verdict_on("3", "2", "1", passed_over={"1"}).faults[0]
+    )
+
+
 def test_a_batch_that_came_three_times_is_two_repeats() -> None:
     arrived = ("1", "2", "1", "2", "1", "2", "3")
     assert verdict_on(*arrived, lost_answers=2, lost_events=4).faults == ()

@@ -2,7 +2,7 @@
 
 from tests.faults.disconnects import run
 
-ROUNDS = 200
+ROUNDS = 60
 
 
 def test_no_refresh_brings_a_disconnected_grant_back(database_url: str) -> None:

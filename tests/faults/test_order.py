@@ -24,7 +24,7 @@ from webapp.core.events.native import read_native
 from webapp.core.streams import rows
 from webapp.models import Event, Stream
 
-SECONDS = 3.0
+SECONDS = 1.5
 
 
 @pytest.fixture

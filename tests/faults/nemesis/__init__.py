@@ -47,6 +47,7 @@ FAULTS: Mapping[str, Sequence[type[Fault]]] = {
 _ONLY_POSTGRES = ("postgres", "redis")
 #: Only by name: others do the same, longer.
 _NOT_BY_CHANCE = ("roll", "stop-briefly")
+_OFTEN = {"kill": 6, "postgres": 3, "redis": 2, "proxy": 2, "vendor": 2}
 
 
 def known(setup: str) -> list[str]:
@@ -55,8 +56,8 @@ def known(setup: str) -> list[str]:
 
 
 def usual(setup: str) -> list[str]:
-    """Those of them from which chance may choose when nobody names any."""
-    return [name for name in known(setup) if name not in _NOT_BY_CHANCE]
+    """Those of them from which chance may choose when nobody names any, the quick ones several times."""
+    return [name for name in known(setup) if name not in _NOT_BY_CHANCE for _ in range(_OFTEN.get(name, 1))]
 
 
 class Nemesis:

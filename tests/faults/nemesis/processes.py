@@ -46,10 +46,8 @@ class Roll:
     def strike(self) -> str:
         for number, door in enumerate(self._instance.doors):
             host = [one for name, one in self._instance.programs.items() if servers.number_of(name) == number]
+            servers.stop_together(host, within=servers.GRACE_SECONDS)
             for program in host:
-                program.ask_to_stop()
-            for program in host:
-                program.stop(within=servers.GRACE_SECONDS)
                 program.start()
             wait_for(partial(servers.answers, door), seconds=60, pause=0.05)
         return "a rolling restart"
