@@ -2,7 +2,8 @@
 
 A dead or slow vendor keeps a turn busy until the call's deadline. So that it cannot keep all of a process
 busy, a vendor's host has at most half of its places at a time, and all destinations whose answers take long
-share a quarter; the rest is for the others. A host that does not answer at all is passed over (see hosts).
+share a quarter; the rest is for the others. A host that does not answer at all is passed over (see hosts),
+and the probes of all such hosts share another quarter.
 """
 
 import threading
@@ -21,9 +22,9 @@ from webapp.core.streams.leases import Lease, is_due, lease_next, lease_probe
 from webapp.models import Destination
 
 _guard = threading.Lock()
-#: Turns under way, by process and lane: a host, a vendor whose host is not known yet, or all that are slow.
+#: Turns under way, by process and lane: a host, a vendor whose host is not known yet, or one of these.
 _under_way: Counter[tuple[UUID, str]] = Counter()
-_SLOW = "slow"
+_SLOW, _PROBES = "slow", "probes"
 
 
 def drain(runtime: Runtime, *, seconds: float = 1.0, places: int | None = None) -> int:
@@ -37,10 +38,9 @@ def drain(runtime: Runtime, *, seconds: float = 1.0, places: int | None = None) 
     end = time.monotonic() + seconds
     requests = 0
     while time.monotonic() < end:
-        lease = _take(runtime, places)
+        lease, lanes = _take(runtime, places)
         if lease is None:
             break
-        lanes = _lanes(lease)
         try:
             requests += take_turn(runtime, lease)
         finally:
@@ -53,29 +53,34 @@ def work_left(runtime: Runtime, *, places: int | None = None) -> bool:
     if restores.is_held(runtime):
         return False
     standing = hosts.standing(runtime)
-    if standing.to_probe:
-        return True
     with _guard:
+        if standing.to_probe and _has_room(runtime, places, _PROBES):
+            return True
         among = _among(runtime, places, standing.down)
     with runtime.database.read() as session:
         return session.execute(select(exists().where(is_due(), *among))).scalar_one()
 
 
-def _take(runtime: Runtime, places: int | None) -> Lease | None:
+def _take(runtime: Runtime, places: int | None) -> tuple[Lease | None, list[str]]:
+    """A lease, and the lanes that its turn is in."""
     standing, owner = hosts.standing(runtime), str(runtime.process_id)
     # Under the guard as a whole: two at once would both find room for one more.
     with _guard:
         among = _among(runtime, places, standing.down)
+        to_probe = standing.to_probe if _has_room(runtime, places, _PROBES) else ()
         with runtime.database.write() as session:
-            lease = _probe(session, owner, standing.to_probe) or lease_next(session, owner, *among)
-        if lease is not None:
-            _under_way.update((runtime.process_id, lane) for lane in _lanes(lease))
-    if standing.to_probe:
+            probe = _probe(session, owner, to_probe)
+            lease = probe or lease_next(session, owner, *among)
+        lanes = [] if lease is None else _lanes(lease)
+        if probe is not None:
+            lanes.append(_PROBES)
+        _under_way.update((runtime.process_id, lane) for lane in lanes)
+    if to_probe:
         hosts.look_again(runtime)
-    return lease
+    return lease, lanes
 
 
-def _probe(session: Session, owner: str, to_probe: frozenset[str]) -> Lease | None:
+def _probe(session: Session, owner: str, to_probe: tuple[str, ...]) -> Lease | None:
     for host in to_probe:
         if hosts.may_probe(session, host):
             return lease_probe(session, owner, host)
@@ -93,13 +98,18 @@ def _among(runtime: Runtime, places: int | None, down: frozenset[str]) -> list[C
     if places is None:
         return chosen
     turns = {lane: number for (process, lane), number in _under_way.items() if process == runtime.process_id}
-    full = [lane for lane, number in turns.items() if lane != _SLOW and number >= places // 2]
+    full = [lane for lane, number in turns.items() if lane not in {_SLOW, _PROBES} and number >= places // 2]
     if full:
         unknown = or_(*(Destination.kind.startswith(f"{one}.", autoescape=True) for one in full))
         chosen.append(or_(Destination.host.not_in(full), and_(Destination.host.is_(None), not_(unknown))))
-    if turns.get(_SLOW, 0) >= max(1, places // 4):
+    if not _has_room(runtime, places, _SLOW):
         chosen.append(not_(Destination.slow))
     return chosen
+
+
+def _has_room(runtime: Runtime, places: int | None, lane: str) -> bool:
+    """Whether fewer than a quarter of the places are taken by that lane."""
+    return places is None or _under_way[runtime.process_id, lane] < max(1, places // 4)
 
 
 def _lanes(lease: Lease) -> list[str]:

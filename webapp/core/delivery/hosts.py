@@ -48,8 +48,8 @@ class Standing:
     charged: frozenset[str] = frozenset()
     #: … and are not to be called
     down: frozenset[str] = frozenset()
-    #: … and may be probed now
-    to_probe: frozenset[str] = frozenset()
+    #: … and may be probed now, first the one that waits for it longest
+    to_probe: tuple[str, ...] = ()
     read_at: float = field(default_factory=time.monotonic)
 
 
@@ -146,13 +146,15 @@ def _read(session: Session) -> Standing:
     tripped, several = breakers.is_tripped(), Breaker.charged_by.is_(None)
     over = Breaker.open_until <= db_time()
     found = session.execute(
-        select(Breaker.key, tripped & several, tripped & over).where(Breaker.scope == SCOPE)
+        select(Breaker.key, tripped & several, tripped & over)
+        .where(Breaker.scope == SCOPE)
+        .order_by(Breaker.open_until)
     )
     rows = found.all()
     return Standing(
         charged=frozenset(key for key, _, _ in rows),
         down=frozenset(key for key, down, _ in rows if down),
-        to_probe=frozenset(key for key, _, probe in rows if probe),
+        to_probe=tuple(key for key, _, probe in rows if probe),
     )
 
 
