@@ -94,9 +94,13 @@ class Vendor:
         """Change how it behaves."""
         self._call("PUT", "/settings", settings)
 
-    def excuse(self) -> None:
-        """Say that a process was killed."""
-        self._call("POST", "/killed", {})
+    def excuse(self, pid: int) -> None:
+        """Say that a process was killed or stands still."""
+        self._call("POST", "/gone", {"pid": pid})
+
+    def welcome(self, pid: int) -> None:
+        """Say that it goes on."""
+        self._call("POST", "/back", {"pid": pid})
 
     def read(self) -> dict[str, Any]:
         """All that it counted."""
@@ -171,9 +175,10 @@ class Campaign:
         worker = self._chance.choice(
             [each for each in self._workers if each not in self._thaws] or self._workers
         )
+        pid = worker.pid
         worker.kill()
         self._thaws.pop(worker, None)
-        self.vendor.excuse()
+        self.vendor.excuse(pid)
         worker.start()
 
     def _mend(self) -> None:
@@ -188,12 +193,13 @@ class Campaign:
             os.killpg(worker.pid, signal.SIGSTOP)
             self._thaws[worker] = time.monotonic() + FROZEN_SECONDS
             # What it has in hand is as good as lost to whoever takes over.
-            self.vendor.excuse()
+            self.vendor.excuse(worker.pid)
 
     def _thaw(self, *, now: float) -> None:
         for worker, moment in list(self._thaws.items()):
             if moment <= now:
                 os.killpg(worker.pid, signal.SIGCONT)
+                self.vendor.welcome(worker.pid)
                 del self._thaws[worker]
 
     def _outage(self) -> None:
@@ -254,6 +260,9 @@ class Campaign:
         return report if fault is None else _with(report, f"the audit: {fault}")
 
     def _accounts(self, counted: Mapping[str, Any], report: Report) -> Iterator[str]:
+        nobody, asked = counted["counts"].get("asked by nobody", 0), counted["counts"]["asked"]
+        if nobody > max(5, asked / 100):
+            yield f"{nobody} of {asked} requests came from a process that could not be told"
         if counted["counts"].get("double spends"):
             moments = ", ".join(
                 f"{kill:g} s before a kill and {age:g} s before" for kill, age in counted["twice"]

@@ -2,7 +2,7 @@
 
 A spent one is taken again for `window` seconds (RFC 9700 §4.14.2 leaves that to the vendor); later its whole
 family is revoked. Strict families have no window. What was lost on purpose, or was in the hands of a process
-that was killed, is no double spend: everything else is.
+that was killed or stands still, or on its way to it, is no double spend: everything else is.
 """
 
 import argparse
@@ -11,8 +11,10 @@ import random
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 #: What a killed process may have had in hand: answers this young, in seconds.
@@ -34,6 +36,8 @@ class Spent:
     """A token that was traded."""
 
     at: float
+    #: the process that got the answer
+    pid: int
     #: nobody is to blame for asking again
     excused: bool
 
@@ -63,23 +67,26 @@ class Accounts:
         #: how long before the last kill each token that was spent twice had been traded, and how long ago
         self._twice: list[tuple[float, float]] = []
         self._killed_at = time.monotonic()
+        #: processes that were killed or stand still; 0: it was gone when its connection was taken
+        self._gone: set[int] = {0}
         self._families: dict[str, Family] = {}
         self._spent: dict[str, Spent] = {}
 
-    def trade(self, text: str) -> tuple[int, dict[str, object], bool]:
-        """The status and answer for a refresh token, and whether it is to be lost on the way."""
+    def trade(self, text: str, pid: int) -> tuple[int, dict[str, object], bool]:
+        """The status and answer for a refresh token of `pid`, and whether it is to be lost on the way."""
         name = text.partition(".")[0]
         with self._guard:
             family = self._families.setdefault(name, Family(strict=self._chance.random() < self._strict))
             self.counts["asked"] += 1
+            self.counts["asked by nobody"] += pid == 0
             self.counts["two at once"] += family.under_way > 0
             family.under_way += 1
         time.sleep(self.settings.delay)
         with self._guard:
             family.under_way -= 1
-            return self._judge(name, text, family)
+            return self._judge(name, text, family, pid)
 
-    def _judge(self, name: str, text: str, family: Family) -> tuple[int, dict[str, object], bool]:
+    def _judge(self, name: str, text: str, family: Family, pid: int) -> tuple[int, dict[str, object], bool]:
         spent, now = self._spent.get(text), time.monotonic()
         if spent is not None and not family.revoked:
             self.counts["asked again"] += 1
@@ -92,10 +99,12 @@ class Accounts:
         if family.revoked:
             return 400, {"error": "invalid_grant", "message": "The refresh token was used already"}, False
         lost = self._chance.random() < self.settings.loss
+        # An answer that is on its way to a process that is gone is nobody's.
+        excused = lost or pid in self._gone
         if spent is None:
-            self._spent[text] = Spent(at=now, excused=lost)
+            self._spent[text] = Spent(at=now, pid=pid, excused=excused)
         else:
-            spent.excused = spent.excused or lost
+            spent.pid, spent.excused = pid, spent.excused or excused
         family.cycles += 1
         self.counts["traded"] += 1
         self.counts["lost"] += lost
@@ -110,13 +119,19 @@ class Accounts:
             "tokenType": "Bearer",
         }
 
-    def excuse(self) -> None:
-        """A process was killed: what was traded a moment ago may have been in its hands."""
+    def excuse(self, pid: int) -> None:
+        """A process was killed or stands still: what it got a moment ago may have been in its hands."""
         with self._guard:
             self._killed_at = time.monotonic()
+            self._gone.add(pid)
             young = self._killed_at - IN_HAND
             for spent in self._spent.values():
-                spent.excused = spent.excused or spent.at >= young
+                spent.excused = spent.excused or (spent.pid == pid and spent.at >= young)
+
+    def welcome(self, pid: int) -> None:
+        """It goes on."""
+        with self._guard:
+            self._gone.discard(pid)
 
     def read(self) -> dict[str, object]:
         """All that was counted."""
@@ -131,20 +146,27 @@ class Accounts:
 
 
 class Door(BaseHTTPRequestHandler):
-    """`/oauth/token` for Hitchpost; `/counts`, `/settings` and `/killed` for the campaign."""
+    """`/oauth/token` for Hitchpost; `/counts`, `/settings`, `/gone` and `/back` for the campaign."""
 
     protocol_version = "HTTP/1.1"
     accounts: Accounts
 
+    def setup(self) -> None:
+        super().setup()
+        self.pid = _owner_of(self.client_address[1])
+
     def do_POST(self) -> None:
         asked = self._body()
-        if self.path == "/killed":
-            self.accounts.excuse()
+        if self.path == "/gone":
+            self.accounts.excuse(asked["pid"])
+            self._answer(200, {})
+        elif self.path == "/back":
+            self.accounts.welcome(asked["pid"])
             self._answer(200, {})
         elif not self.accounts.settings.up:
             self._answer(503, {"message": "Service Unavailable"})
         else:
-            status, answer, lost = self.accounts.trade(asked["refreshToken"])
+            status, answer, lost = self.accounts.trade(asked["refreshToken"], self.pid)
             if lost:
                 self.close_connection = True
             else:
@@ -182,6 +204,18 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that was killed is no news."""
+
+
+def _owner_of(port: int) -> int:
+    """The process at the other end of a connection over loopback; 0: it is gone already."""
+    local = f"0100007F:{port:04X}"
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    inode = next((words[9] for words in map(str.split, lines) if words[1] == local), None)
+    for place in Path("/proc").glob("[0-9]*/fd/*") if inode else ():
+        with suppress(OSError):
+            if str(place.readlink()) == f"socket:[{inode}]":
+                return int(place.parts[2])
+    return 0
 
 
 def main() -> None:
