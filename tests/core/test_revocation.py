@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from tests.fake_vendor import FakeVendor
 from webapp.core import connections, revocation, rotation
@@ -165,6 +165,27 @@ def test_eight_sweeps_at_once_ask_once(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: revocation.sweep(runtime), range(8)))
     assert (vendor.counts["revoke"], kept(runtime)) == (2, 0)
+
+
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
+def test_one_at_a_time_is_taken_whatever_plan_the_database_makes(
+    runtime: Runtime, vendor: Revoking, connection: Connection
+) -> None:
+    connections.disconnect(runtime, HITCHPOST, connection.id)
+    with runtime.database.write() as session:
+        parts = [{"refresh_token": Secret(f"refresh-canary-{number}")} for number in range(5)]
+        revocation.keep(session, runtime.vault, connection, parts)
+
+    def look_row_by_row(opened: Any, _: object) -> None:
+        for plan in ("hashjoin", "mergejoin", "hashagg", "material", "sort"):
+            opened.execute(f"SET enable_{plan} = off")
+        opened.commit()
+
+    event.listen(runtime.database.engine, "connect", look_row_by_row)
+    runtime.database.engine.dispose()
+    revocation.sweep(runtime)
+    assert kept(runtime) == 0
+    assert sorted(vendor.asked[1:]) == [f"refresh-canary-{number}" for number in range(5)]
 
 
 def test_a_worker_that_died_over_it_is_followed_by_another(

@@ -112,10 +112,11 @@ def _take_due(runtime: Runtime, connection_id: UUID | None) -> Revocation | None
     with runtime.database.read() as session:
         if session.scalar(due.limit(1)) is None:
             return None
+    # As a scalar: behind IN, PostgreSQL may run it once a row, each time with another row unlocked.
     due = due.order_by(Revocation.due_at).limit(1).with_for_update(skip_locked=True)
     taken = (
         update(Revocation)
-        .where(Revocation.id.in_(due))
+        .where(Revocation.id == due.scalar_subquery())
         .values(lease=uuid4(), due_at=db_time(_LEASE_SECONDS), tries=Revocation.tries + 1)
         .returning(Revocation)
         .execution_options(synchronize_session=False)

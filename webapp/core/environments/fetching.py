@@ -89,8 +89,9 @@ def _take(runtime: Runtime, connection_id: UUID | None) -> _Lease | None:
         due = select(Connection.id).where(
             Connection.environments_due_at <= db_time(), Connection.state != ConnectionState.DISCONNECTED
         )
+        # As a scalar: behind IN, PostgreSQL may run it once a row, each time with another row unlocked.
         due = due.order_by(Connection.environments_due_at).limit(1).with_for_update(skip_locked=True)
-        wanted = Connection.id.in_(due)
+        wanted = Connection.id == due.scalar_subquery()
     lease_id = uuid4()
     taken = (
         update(Connection)

@@ -49,10 +49,11 @@ def take_due(runtime: Runtime, *, without: Collection[Way] = ()) -> Errand | Non
     with runtime.database.read() as session:
         if session.scalar(due.limit(1)) is None:
             return None
+    # As a scalar: behind IN, PostgreSQL may run it once a row, each time with another row unlocked.
     due = due.order_by(Errand.due_at).limit(1).with_for_update(skip_locked=True)
     lease = (
         update(Errand)
-        .where(Errand.id.in_(due))
+        .where(Errand.id == due.scalar_subquery())
         .values(
             lease=uuid4(),
             due_at=db_time(LEASE_SECONDS),

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import exc
 
 from webapp.lib import logs
 
 log = logs.get(__name__)
 
+#: What passes by itself. Waiting for the end of any other error would stop all refreshes for ever.
+DATABASE_TROUBLE = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
 #: Well below what a called holder is given to land its answer.
 _AGAIN_SECONDS = 0.5
 
@@ -77,6 +79,6 @@ def _insist(credential_id: UUID, land: Callable[[], object]) -> None:
 def _lands(land: Callable[[], object]) -> bool:
     try:
         land()
-    except SQLAlchemyError:
+    except DATABASE_TROUBLE:
         return False
     return True

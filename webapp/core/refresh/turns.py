@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from webapp.core import connections, destinations, revocation
 from webapp.core.audit import HITCHPOST
 from webapp.core.refresh import answers, settlement
@@ -75,7 +73,7 @@ def conclude(runtime: Runtime, lease: Lease, answer: Answer) -> Outcome:
     for again in range(_SETTLE_TRIES):
         try:
             return land()
-        except SQLAlchemyError:
+        except answers.DATABASE_TROUBLE:
             if again < _SETTLE_TRIES - 1:
                 time.sleep(0.1 * 2**again)
                 continue
