@@ -106,6 +106,12 @@ def test_it_says_when_what_waits_will_be_sent(world: World, held: Held) -> None:
             )
         )
     assert drained_in() == 0.5
+    with world.runtime.database.write() as session:
+        row = session.get_one(Destination, held.destination)
+        row.failing_since, row.reason = now, "Its host does not answer anybody."
+    assert drained_in() is None, "its vendor is silent"
+    with world.runtime.database.write() as session:
+        session.get_one(Destination, held.destination).failing_since = None
     world.client.post(f"{HERE}/destinations/{held.destination}/pause", headers=world.key())
     assert drained_in() is None, "it stands still"
 

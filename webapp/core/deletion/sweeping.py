@@ -58,7 +58,7 @@ def sweep(runtime: Runtime, *, seconds: float = 5.0) -> None:
             while time.monotonic() < end and _step(runtime, user_id):
                 pass
         except HitchpostError as error:  # a key of the vault that is missing, say: others go on
-            log.warning("a user cannot be deleted yet", user=str(user_id), reason=str(error))
+            log.warning("a user cannot be deleted yet", user_id=str(user_id), reason=str(error))
 
 
 def _step(runtime: Runtime, user_id: UUID) -> bool:

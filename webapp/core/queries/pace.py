@@ -15,7 +15,8 @@ def drained_in(session: Session, row: DestinationRow) -> float | None:
     """
     if not row.lag:
         return 0.0
-    if row.hold is not None or row.failures or row.closed_at is not None:
+    # Whoever waits for a silent host has failed nothing itself.
+    if row.hold is not None or row.failing_since is not None or row.closed_at is not None:
         return None
     last = (
         select(Attempt.events, Attempt.milliseconds)
