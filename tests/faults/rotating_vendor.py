@@ -149,6 +149,8 @@ class Door(BaseHTTPRequestHandler):
     """`/oauth/token` for Hitchpost; `/counts`, `/settings`, `/gone` and `/back` for the campaign."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body are written apart: else the second waits for the caller's delayed acknowledgement.
+    disable_nagle_algorithm = True
     accounts: Accounts
 
     def setup(self) -> None:

@@ -6,14 +6,14 @@ out. A lease that ran out is called before it is taken over, so that a living ho
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import credentials, restores
@@ -106,23 +106,18 @@ class Queue:
 
     def look(self) -> list[UUID]:
         """Those to choose from, which others may take meanwhile: one read, however many credentials wait."""
-        window = (
-            _due(self._passed)
-            .with_only_columns(Credential.id, Credential.expires_at)
-            .order_by(Credential.refresh_at)
-            .limit(_WINDOW)
-            .subquery()
-        )
-        first = select(window.c.id).order_by(window.c.expires_at).limit(_LOOK)
         with self._runtime.database.read() as session:
-            return [one for one in session.scalars(first) if not answers.at_work_on(one)]
+            found = session.scalars(_LOOK_AT, {"passed": list(self._passed)})
+            return [one for one in found if not answers.at_work_on(one)]
 
     def _choose(self) -> Lease | Kept | None:
         with self._runtime.database.write() as session:
-            found = _first(session, _due(self._passed).where(Credential.id.in_(self._seen)))
-            if found is None:
+            among = {"passed": list(self._passed), "seen": self._seen}
+            row = session.execute(_NEXT, among).one_or_none()
+            if row is None:
                 self._seen = []
                 return None
+            found = _Found(*row)
             taken = _hold(session, self._runtime, found, ahead=_AHEAD_SWEEPING)
         if taken is Kept.CLIENT:
             self._passed.add(found.connection.client_key)
@@ -145,9 +140,10 @@ def take_one(
         free &= Credential.generation == generation
     with runtime.database.write() as session:
         usable = _held() if past_breaker else _open()
-        found = _first(session, usable.where(Credential.id == credential_id, free))
-        if found is None:
+        row = session.execute(_first(usable.where(Credential.id == credential_id, free))).one_or_none()
+        if row is None:
             return None
+        found = _Found(*row)
         if past_breaker:
             found = replace(found, breaker=None)
         taken = _hold(session, runtime, found, ahead=_AHEAD_WAITED_FOR)
@@ -178,22 +174,38 @@ def _open() -> Select[Credential, Connection]:
     return _held().where(Connection.client_key.not_in(client_breaker.stopped()))
 
 
-def _due(passed: Collection[str]) -> Select[Credential, Connection]:
+def _due() -> Select[Credential, Connection]:
+    """Those that are due, of Clients that are not `passed`."""
     # A scalar subquery: a clock that moves inside the statement would keep the index from being used.
     due: ColumnElement[bool] = Credential.refresh_at <= select(db_time()).scalar_subquery()
-    return _open().where(due, Connection.client_key.not_in(passed))
+    return _open().where(due, Connection.client_key.not_in(bindparam("passed", expanding=True)))
 
 
-def _first(session: Session, query: Select[Credential, Connection]) -> _Found | None:
-    locking = (
+def _first(query: Select[Credential, Connection]) -> Select[Credential, Connection, Breaker]:
+    """The one of them that ends first, locked: what a _Found is made of."""
+    return (
         query.add_columns(Breaker)
         .outerjoin(Breaker, client_breaker.of_connection())
         .order_by(Credential.expires_at)
         .limit(1)
         .with_for_update(skip_locked=True, of=Credential)
     )
-    row = session.execute(locking).one_or_none()
-    return _Found(*row) if row else None
+
+
+def _look_at() -> Select[UUID]:
+    window = (
+        _due()
+        .with_only_columns(Credential.id, Credential.expires_at)
+        .order_by(Credential.refresh_at)
+        .limit(_WINDOW)
+        .subquery()
+    )
+    return select(window.c.id).order_by(window.c.expires_at).limit(_LOOK)
+
+
+# Built once: building them costs as much as asking.
+_LOOK_AT = _look_at()
+_NEXT = _first(_due().where(Credential.id.in_(bindparam("seen", expanding=True))))
 
 
 def _hold(session: Session, runtime: Runtime, found: _Found, *, ahead: float) -> Lease | Kept:

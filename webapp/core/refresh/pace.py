@@ -6,7 +6,7 @@ transaction that leases its credential, and goes out when the slot comes.
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -16,23 +16,23 @@ from webapp.models import Pace
 
 def reserve(session: Session, client_key: str, *, per_second: float, ahead: float) -> float | None:
     """Take the Client's next slot; the seconds until it comes, or None when that is more than `ahead`."""
-    chosen = select(Pace.next_at, db_time()).where(Pace.client_key == client_key).with_for_update()
-    found = session.execute(chosen).one_or_none()
+    found = session.execute(_LOCK, {"client_key": client_key}).one_or_none()
     if found is None:
         _begin(session, client_key)
-        found = session.execute(chosen).one()
+        found = session.execute(_LOCK, {"client_key": client_key}).one()
     next_at, now = found
     slot = max(next_at, now)
     wait: float = (slot - now).total_seconds()
     if wait > ahead:
         return None
-    session.execute(
-        update(Pace)
-        .where(Pace.client_key == client_key)
-        .values(next_at=slot + timedelta(seconds=1.0 / per_second))
-        .execution_options(synchronize_session=False)
-    )
+    taken = {"of_client": client_key, "then": slot + timedelta(seconds=1.0 / per_second)}
+    session.connection().execute(_MOVE, taken)
     return wait
+
+
+# Built once: building them costs as much as asking.
+_LOCK = select(Pace.next_at, db_time()).where(Pace.client_key == bindparam("client_key")).with_for_update()
+_MOVE = update(Pace).where(Pace.client_key == bindparam("of_client")).values(next_at=bindparam("then"))
 
 
 def _begin(session: Session, client_key: str) -> None:
