@@ -155,7 +155,7 @@ class Door(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.pid = _owner_of(self.client_address[1])
+        self.pid = 0
 
     def do_POST(self) -> None:
         asked = self._body()
@@ -168,6 +168,7 @@ class Door(BaseHTTPRequestHandler):
         elif not self.accounts.settings.up:
             self._answer(503, {"message": "Service Unavailable"})
         else:
+            self.pid = self.pid or _owner_of(self.client_address[1], self.server.server_address[1])
             status, answer, lost = self.accounts.trade(asked["refreshToken"], self.pid)
             if lost:
                 self.close_connection = True
@@ -208,15 +209,17 @@ class Server(ThreadingHTTPServer):
         """A caller that was killed is no news."""
 
 
-def _owner_of(port: int) -> int:
-    """The process at the other end of a connection over loopback; 0: it is gone already."""
-    local = f"0100007F:{port:04X}"
+def _owner_of(port: int, ours: int) -> int:
+    """The process at the other end of a connection to our port over loopback; 0: it is gone already."""
+    ends = [f"0100007F:{port:04X}", f"0100007F:{ours:04X}"]
     lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    inode = next((words[9] for words in map(str.split, lines) if words[1] == local), None)
-    for place in Path("/proc").glob("[0-9]*/fd/*") if inode else ():
+    inodes = {f"socket:[{words[9]}]" for words in map(str.split, lines) if words[1:3] == ends}
+    for process in Path("/proc").iterdir() if inodes else ():
         with suppress(OSError):
-            if str(place.readlink()) == f"socket:[{inode}]":
-                return int(place.parts[2])
+            if process.name.isdigit() and any(
+                str(one.readlink()) in inodes for one in (process / "fd").iterdir()
+            ):
+                return int(process.name)
     return 0
 
 
