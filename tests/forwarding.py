@@ -23,6 +23,7 @@ from webapp.lib.secret import Secret
 from webapp.models import (
     Account,
     Attempt,
+    AttemptOutcome,
     Base,
     Breaker,
     Connection,
@@ -231,6 +232,10 @@ class Yard:
         with self.runtime.database.read() as session:
             query = select(Attempt).where(Attempt.destination_id == destination_id).order_by(Attempt.id)
             return session.scalars(query).all()
+
+    def outcomes(self, destination_id: UUID) -> list[tuple[AttemptOutcome, int, int]]:
+        """Of each attempt of a destination: how it ended, its events and its requests."""
+        return [(row.outcome, row.events, row.requests) for row in self.attempts(destination_id)]
 
     def dead_letters(self, destination_id: UUID) -> Sequence[DeadLetter]:
         with self.runtime.database.read() as session:

@@ -1,16 +1,13 @@
 """Turns: what waits is sent in order, and the ledger knows it."""
 
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
 
 from tests.forwarding import SINGLE, Yard, status
-from webapp.core import credentials, delivery
 from webapp.core.delivery import holding
 from webapp.core.delivery.turns import take_turn
-from webapp.core.streams import leases
 from webapp.core.streams.leases import lease_next
 from webapp.errors import VendorUnavailable
 from webapp.lib import clock
@@ -26,10 +23,6 @@ from webapp.models import (
 D = AttemptOutcome.DELIVERED
 
 
-def outcomes(yard: Yard, destination_id: UUID) -> list[tuple[AttemptOutcome, int, int]]:
-    return [(row.outcome, row.events, row.requests) for row in yard.attempts(destination_id)]
-
-
 def test_events_arrive_in_order_once_and_the_destination_rests(yard: Yard) -> None:
     destination_id = yard.destination()
     yard.accept("a", "b")
@@ -39,7 +32,7 @@ def test_events_arrive_in_order_once_and_the_destination_rests(yard: Yard) -> No
     row = yard.row(destination_id)
     assert (row.cursor_seq, row.delivered, row.due_at, row.lease_token) == (3, 3, None, None)
     assert row.last_delivered_at is not None
-    assert outcomes(yard, destination_id) == [(D, 3, 1)]
+    assert yard.outcomes(destination_id) == [(D, 3, 1)]
     yard.assert_ledgers_are_exact()
 
 
@@ -172,7 +165,7 @@ def test_a_vendor_of_single_events_gets_them_one_by_one_in_order_and_few_settles
     assert yard.drain() == 120
     assert yard.inbox.ids == names
     assert yard.inbox.requests == [[name] for name in names]
-    assert outcomes(yard, destination_id) == [(D, 120, 120)]
+    assert yard.outcomes(destination_id) == [(D, 120, 120)]
     yard.assert_ledgers_are_exact()
 
 
@@ -185,7 +178,7 @@ def test_a_good_run_is_one_attempt_and_a_new_outcome_begins_another(yard: Yard) 
     yard.accept("d")
     yard.drain(hastened=1)
     runs = yard.attempts(destination_id)
-    assert outcomes(yard, destination_id) == [(D, 3, 3), (AttemptOutcome.RETRY, 1, 1), (D, 1, 1)]
+    assert yard.outcomes(destination_id) == [(D, 3, 3), (AttemptOutcome.RETRY, 1, 1), (D, 1, 1)]
     assert [(run.first_seq, run.last_seq, run.status) for run in runs] == [
         (1, 3, 202),
         (4, 4, 503),
@@ -261,7 +254,7 @@ def test_a_lost_answer_is_sent_again_and_said_to_be_possibly_delivered(yard: Yar
     yard.drain(hastened=1)
     assert yard.inbox.ids == ["a", "b", "a", "b", "c"]
     assert not yard.row(destination_id).unsure
-    assert outcomes(yard, destination_id) == [(AttemptOutcome.POSSIBLY_DELIVERED, 2, 1), (D, 3, 1)]
+    assert yard.outcomes(destination_id) == [(AttemptOutcome.POSSIBLY_DELIVERED, 2, 1), (D, 3, 1)]
     yard.assert_ledgers_are_exact()
 
 
@@ -271,7 +264,7 @@ def test_a_vendor_that_was_never_reached_leaves_no_doubt(yard: Yard) -> None:
     yard.accept("a")
     yard.drain()
     assert not yard.row(destination_id).unsure
-    assert outcomes(yard, destination_id) == [(AttemptOutcome.RETRY, 1, 1)]
+    assert yard.outcomes(destination_id) == [(AttemptOutcome.RETRY, 1, 1)]
 
 
 def test_a_vendor_that_keeps_failing_is_asked_for_less_at_a_time_and_for_more_once_it_mends(
@@ -359,135 +352,3 @@ def test_a_gap_at_either_end_is_seen_too(yard: Yard, missing: int) -> None:
     yard.change(delete(Event).where(Event.seq == missing))
     yard.drain()
     assert (yard.row(destination_id).cursor_seq, yard.inbox.requests) == (0, [])
-
-
-# ---- keys
-
-
-def test_a_refused_key_is_fetched_again_once_and_another_one_is_used_at_once(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-
-    def find(_runtime: object, _environment: UUID, generation: int) -> bool:
-        asked.append(generation)
-        yard.rekey("key-2")
-        return True
-
-    monkeypatch.setattr("webapp.core.environments.after_key_refused", find)
-    destination_id = yard.destination()
-    yard.inbox.say = [status(401, b'{"message": "Unauthorised"}')]
-    yard.accept("a")
-    yard.drain()
-    assert asked == [1]
-    assert [(key, event["id"]) for key, event in yard.inbox.taken] == [("key-2", "a")]
-    assert [outcome for outcome, _, _ in outcomes(yard, destination_id)] == [AttemptOutcome.KEY_REFUSED, D]
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"), [(401, "baselime.events"), (403, "baselime.events"), (401, SINGLE.name)]
-)
-def test_a_refused_key_without_another_holds_the_destination_and_degrades_the_connection(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, code: int, kind: str
-) -> None:
-    monkeypatch.setattr("webapp.core.environments.after_key_refused", lambda *_: False)
-    destination_id = yard.destination(kind)
-    yard.inbox.always = status(code, b'{"message": "Unauthorised"}')
-    yard.accept("a")
-    yard.drain(hastened=2)
-    row = yard.row(destination_id)
-    assert (row.hold, row.due_at, row.lease_token, row.cursor_seq) == (Hold.KEY_REFUSED, None, None, 0)
-    assert len(yard.inbox.requests) == 1
-    assert yard.connection(destination_id).state is ConnectionState.DEGRADED
-    with yard.runtime.database.read() as session:
-        assert "Unauthorised" in session.scalars(select(Notice.text)).one()
-
-
-def test_a_second_refusal_in_a_turn_asks_for_no_third_key(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(
-        "webapp.core.environments.after_key_refused",
-        lambda _r, _e, generation: asked.append(generation) is None,
-    )
-    destination_id = yard.destination()
-    yard.inbox.always = status(401)
-    yard.accept("a")
-    yard.drain()
-    assert len(asked) == 1
-    assert yard.row(destination_id).hold is Hold.KEY_REFUSED
-
-
-def test_a_destination_without_a_key_stands_still_and_says_so(yard: Yard) -> None:
-    destination_id = yard.destination()
-    yard.accept("a")
-    with yard.runtime.database.write() as session:
-        credentials.wipe(session, yard.connection(destination_id).id)
-    yard.drain()
-    row = yard.row(destination_id)
-    assert row.hold is Hold.KEY_REFUSED
-    assert row.reason == "there is no key to send with"
-
-
-# ---- leases
-
-
-def test_a_lease_that_was_left_behind_is_taken_over_and_leaves_an_attempt(yard: Yard) -> None:
-    destination_id = yard.destination()
-    yard.accept("a")
-    with yard.runtime.database.write() as session:
-        assert lease_next(session, "gone") is not None
-    assert yard.drain() == 0, "a lease in force is nobody else's"
-    yard.change(update(Destination).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
-    doubts: list[bool] = []
-    yard.inbox.during = lambda: doubts.append(yard.row(destination_id).unsure)
-    yard.drain()
-    assert yard.inbox.ids == ["a"]
-    assert doubts == [True], "a request may have been under way"
-    assert outcomes(yard, destination_id) == [(AttemptOutcome.INTERRUPTED, 0, 1), (D, 1, 1)]
-
-
-def test_a_holder_that_lost_its_lease_changes_nothing(yard: Yard) -> None:
-    destination_id = yard.destination()
-    yard.accept("a")
-
-    def steal() -> None:
-        yard.inbox.during = lambda: None
-        yard.change(update(Destination).values(lease_token=uuid4()))
-
-    yard.inbox.during = steal
-    delivery.drain(yard.runtime, seconds=0.1)
-    row = yard.row(destination_id)
-    assert (row.cursor_seq, row.delivered) == (0, 0)
-    assert yard.attempts(destination_id) == []
-    yard.change(update(Destination).values(due_at=datetime(2020, 1, 1, tzinfo=UTC)))
-    yard.drain()
-    assert yard.inbox.ids == ["a", "a"], "it was sent, and its answer disowned"
-    yard.assert_ledgers_are_exact()
-
-
-def test_voided_leases_are_due_at_once(yard: Yard) -> None:
-    destination_id = yard.destination()
-    yard.accept("a")
-    with yard.runtime.database.write() as session:
-        lease_next(session, "gone")
-    with yard.runtime.database.write() as session:
-        leases.void_leases(session)
-    yard.drain()
-    assert yard.inbox.ids == ["a"]
-    assert yard.row(destination_id).lease_token is None
-
-
-def test_a_lease_is_renewed_before_a_call_that_might_outlive_it(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    destination_id = yard.destination(SINGLE.name)
-    yard.accept("a", "b")
-    renewals: list[datetime | None] = []
-    monkeypatch.setattr(leases, "_FRESH_SECONDS", 0.0)
-    yard.inbox.during = lambda: renewals.append(yard.row(destination_id).due_at)
-    yard.drain()
-    assert len(renewals) == 2
-    assert all(due is not None and due - clock.now() > timedelta(seconds=10) for due in renewals)
-    assert renewals[0] != renewals[1]
