@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.fake_vendor import CLIENT_KEY
@@ -14,7 +15,7 @@ from webapp.core.refresh import Outcome, answers
 from webapp.core.runtime import Runtime
 from webapp.lib.ids import uuid7
 from webapp.lib.secret import Secret
-from webapp.models import Connection, ConnectionState, Credential, CredentialKind
+from webapp.models import Connection, ConnectionState, Credential, CredentialKind, Notice
 
 Age = Callable[..., None]
 
@@ -102,3 +103,9 @@ def look(runtime: Runtime) -> Callable[[UUID], tuple[Credential, Connection]]:
             return credential, session.get_one(Connection, credential.connection_id)
 
     return read
+
+
+def notices(runtime: Runtime) -> list[Notice]:
+    """All that anybody was told."""
+    with runtime.database.read() as session:
+        return list(session.scalars(select(Notice)))

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from tests.core.refresh.conftest import notices
 from tests.fake_vendor import FakeVendor
 from webapp.core import credentials, refresh
 from webapp.core.refresh import Outcome
@@ -19,22 +20,16 @@ from webapp.errors import (
 )
 from webapp.lib import clock
 from webapp.lib.secret import Secret
-from webapp.models import AuditLine, Breaker, Connection, ConnectionState, Credential, CredentialKind, Notice
+from webapp.models import AuditLine, Breaker, Connection, ConnectionState, Credential, CredentialKind
 
 Look = Callable[[UUID], tuple[Credential, Connection]]
 Make = Callable[[str], Credential]
 
-BARE = GrantRefused("The refresh token was revoked", status=400)
 NAMED = GrantRefused("revoked", status=400, code="invalid_grant")
 
 
 def plain(runtime: Runtime, credential: Credential) -> dict[str, str]:
     return {name: part.reveal() for name, part in credentials.open_parts(runtime.vault, credential).items()}
-
-
-def notices(runtime: Runtime) -> list[Notice]:
-    with runtime.database.read() as session:
-        return list(session.scalars(select(Notice)))
 
 
 def test_a_grant_is_sealed_under_a_new_generation_and_the_refresh_token_kept(

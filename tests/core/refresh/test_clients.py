@@ -6,28 +6,20 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from tests.core.refresh.conftest import notices
 from tests.fake_vendor import CLIENT_KEY, FakeVendor
 from webapp.core import breakers, refresh
 from webapp.core.refresh import client_breaker
 from webapp.core.runtime import Runtime
 from webapp.errors import (
     ClientRefused,
-    GrantRefused,
     VendorRateLimited,
 )
 from webapp.lib import clock
-from webapp.models import Breaker, Connection, ConnectionState, Credential, Notice
+from webapp.models import Breaker, Connection, ConnectionState, Credential
 
 Look = Callable[[UUID], tuple[Credential, Connection]]
 Make = Callable[[str], Credential]
-
-BARE = GrantRefused("The refresh token was revoked", status=400)
-NAMED = GrantRefused("revoked", status=400, code="invalid_grant")
-
-
-def notices(runtime: Runtime) -> list[Notice]:
-    with runtime.database.read() as session:
-        return list(session.scalars(select(Notice)))
 
 
 def test_a_refused_client_stops_all_its_refreshes_and_blames_no_connection(
