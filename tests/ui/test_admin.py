@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from tests.ui.access import TABLE
@@ -12,6 +13,7 @@ from webapp.core.api_keys import Scope
 from webapp.core.audit import HITCHPOST, Act, record
 from webapp.errors import NotFound
 from webapp.lib.secret import Secret
+from webapp.models import Destination
 
 
 def test_an_invitation_link_is_shown_once(world: World) -> None:
@@ -210,3 +212,18 @@ def test_admins_see_on_every_page_that_the_instance_is_held(world: World) -> Non
     assert said not in world.client("bob").get("/connections").text
     restores.release(world.runtime)
     assert said not in world.client("alice").get("/connections").text
+
+
+@pytest.mark.parametrize("wrong", ["delivered", "queued"])
+def test_a_ledger_that_breaks_either_identity_is_on_the_pages_and_at_the_figures(
+    world: World, wrong: str
+) -> None:
+    client, destination = world.client("alice"), world.address("/destinations/<destination_id>/part")
+    assert "all add up" in client.get("/admin/health").text
+    assert "adds up, and so do its dead letters" in client.get(destination).text
+    assert "hitchpost_ledgers_wrong 0.0" in client.get("/metrics").text
+    with world.runtime.database.write() as session:
+        session.execute(update(Destination).values({wrong: getattr(Destination, wrong) + 1}))
+    assert "does not add up" in client.get("/admin/health").text
+    assert "does not add up: tell an admin" in client.get(destination).text
+    assert "hitchpost_ledgers_wrong 1.0" in client.get("/metrics").text

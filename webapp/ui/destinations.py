@@ -11,8 +11,9 @@ from webapp.core.delivery import Preview
 from webapp.core.queries.attempts import AttemptOutcome, AttemptQuery, list_attempts
 from webapp.core.queries.connection import require_connection
 from webapp.core.queries.dead_letters import DeadLetterQuery, list_dead_letters
-from webapp.core.queries.destinations import DestinationRow, dead_by_state, find_destination
+from webapp.core.queries.destinations import DestinationRow, find_destination
 from webapp.core.queries.kinds import DestinationKind, kind_named
+from webapp.core.queries.ledgers import read_books
 from webapp.core.queries.pace import drained_in
 from webapp.core.runtime import Bell
 from webapp.errors import Fault, Invalid
@@ -41,8 +42,9 @@ def part(destination_id: UUID) -> str:
     """What moves on the page, for htmx."""
     with runtime().database.read() as session:
         row = find_destination(session, owner_of(viewer()), destination_id)
+        books = read_books(session, destination_id)
         left = drained_in(session, row)
-    return render_template("destinations/_standing.html", row=row, drained_in=left)
+    return render_template("destinations/_standing.html", row=row, books=books, drained_in=left)
 
 
 @blueprint.post("/settings")
@@ -169,7 +171,7 @@ def _page(
         letters = list_dead_letters(
             session, DeadLetterQuery(owner_id=None, destination_id=destination_id, limit=_FEW)
         )
-        dead = dead_by_state(session, destination_id)
+        books = read_books(session, destination_id)
         details = require_connection(session, None, row.connection_id).details
         left = drained_in(session, row)
     kind = kind_named(runtime(), row.provider, row.kind)
@@ -181,7 +183,7 @@ def _page(
         form=Form(settings_values(kind, row.settings) | dict(given.values), given.faults),
         attempts=attempts,
         letters=letters.rows,
-        dead=dead,
+        books=books,
         outcomes=AttemptOutcome,
         outcome=outcome,
         preview=preview,

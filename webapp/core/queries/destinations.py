@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, behind, bounded, cut, read_mark
@@ -14,8 +14,6 @@ from webapp.errors import NotFound
 from webapp.models import (
     Account,
     Connection,
-    DeadLetter,
-    DeadLetterState,
     Destination,
     Environment,
     Hold,
@@ -37,11 +35,6 @@ class Ledger:
     dead: int
     expired: int
     waiting: int
-
-    @property
-    def exact(self) -> bool:
-        """Whether it adds up; False is a fault of ours."""
-        return self.accepted == self.delivered + self.filtered + self.dead + self.expired + self.waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +102,6 @@ def find_destination(session: Session, owner_id: UUID | None, destination_id: UU
     if found is None:
         raise NotFound("There is no such destination.")
     return _row(found)
-
-
-def dead_by_state(session: Session, destination_id: UUID) -> dict[DeadLetterState, int]:
-    """How the `dead` of a destination's ledger divide: open, queued, replayed, discarded, superseded."""
-    counted = (
-        select(DeadLetter.state, func.count())
-        .where(DeadLetter.destination_id == destination_id)
-        .group_by(DeadLetter.state)
-    )
-    return dict(session.execute(counted).all())
 
 
 def _chosen(owner_id: UUID | None) -> AnySelect:
