@@ -93,6 +93,13 @@ def create_app(runtime: Runtime) -> Flask:
     )
     app.config.from_mapping(_config(settings))
     app.extensions["hitchpost"] = runtime
+    app.wsgi_app = api.QuickLane(  # type: ignore[method-assign]  # as Flask's docs do
+        app.wsgi_app,
+        runtime,
+        prefix=api.PREFIX,
+        hosts=_hosts(settings),
+        headers=_headers.of_plain_answers(settings),
+    )
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]  # as Flask's docs do

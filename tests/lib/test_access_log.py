@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -76,3 +77,15 @@ def test_gunicorns_own_lines_come_through_our_handler(written: io.StringIO) -> N
 )
 def test_a_long_piece_of_a_path_may_be_a_secret(path: str, shown: str) -> None:
     assert plain_path(path) == shown
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_request_is_told_as_any_other_line_is(written: io.StringIO, form: str) -> None:
+    logs.configure(form, stream=written)
+    path = "/a path/with='quotes'/\x1b[1m/é"
+    _ask(path)
+    logs.get("access").info("request", method="GET", path=path, status=303, milliseconds=7)
+    quick, usual = (
+        re.sub(r"\d{4}-\d\d-\d\dT[\d:.]{15}Z", "", line) for line in written.getvalue().splitlines()
+    )
+    assert quick == usual

@@ -19,6 +19,7 @@ from webapp.api import (
     users,
 )
 from webapp.api.operations import Operation, serve
+from webapp.api.quick import QuickLane
 from webapp.api.refusals import Refusal, explain, explain_database, explain_http, respond
 from webapp.errors import HitchpostError
 
@@ -82,4 +83,4 @@ def _refuse_unknown() -> Response | None:
     return explain_http(error)
 
 
-__all__ = ["OPERATIONS", "PREFIX", "register"]
+__all__ = ["OPERATIONS", "PREFIX", "QuickLane", "register"]

@@ -34,8 +34,12 @@ def runtime() -> Runtime:
 
 def authorize(scope: Scope) -> Caller:
     """Who asks. Raises Refusal: 401 without a good key, 403 when the key lacks `scope` (RFC 6750 §3)."""
-    parts = runtime()
-    kind, _, presented = request.headers.get("Authorization", "").partition(" ")
+    return admit(runtime(), request.headers.get("Authorization", ""), scope)
+
+
+def admit(parts: Runtime, authorization: str, scope: Scope) -> Caller:
+    """As `authorize`, by the value of an Authorization header; empty: there was none."""
+    kind, _, presented = authorization.partition(" ")
     presented = presented.strip()
     if kind.lower() != "bearer" or not presented or not presented.isprintable():
         detail = "Send an API key as `Authorization: Bearer hp_…`."

@@ -1,6 +1,7 @@
 """Events: where a host app sends them, and where each one is."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 
 from flask import Response, after_this_request, request
@@ -78,14 +79,29 @@ def send_events(caller: Caller) -> AcceptedAnswer:
     CloudEvents come in structured, batched or binary mode. In binary mode the attributes are headers
     (`ce-specversion`, `ce-id`, `ce-source`, `ce-type`, `ce-user` …), and the body is the data, of any type.
     """
+    accepted = _or_refused(partial(_accept, caller))
+    if accepted.crowded:
+        after_this_request(partial(_warn, accepted.crowded))
+    return answer_of(accepted)
+
+
+def accept_plain(caller: Caller, payload: bytes) -> Accepted:
+    """Accept a body in the native form. Raises Refusal, or what `core.events.accept` does."""
+    read = partial(events.accept, caller.runtime, payload, form=EventForm.NATIVE, only_user=caller.only_user)
+    return _or_refused(read)
+
+
+def answer_of(accepted: Accepted) -> AcceptedAnswer:
+    """What the sender is told."""
+    return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)
+
+
+def _or_refused(accept: Callable[[], Accepted]) -> Accepted:
     try:
-        accepted = _accept(caller)
+        return accept()
     except Invalid as error:
         detail = "Nothing was stored: mend what `errors` names and send the whole request again."
         raise Refusal(INVALID_EVENTS, detail, faults=error.faults) from None
-    if accepted.crowded:
-        after_this_request(partial(_warn, accepted.crowded))
-    return AcceptedAnswer(accepted=accepted.accepted, duplicates=accepted.duplicates, ids=accepted.ids)
 
 
 def _warn(crowded: float, response: Response) -> Response:

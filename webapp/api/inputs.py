@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.datastructures import MultiDict
 
 from webapp.api.bodies import read_body
 from webapp.api.problems import UNSUPPORTED_MEDIA_TYPE
@@ -27,9 +28,14 @@ class Input(BaseModel):
 
 def read_query(model: type[Model]) -> Model:
     """The query parameters as `model`. Raises Invalid."""
+    return as_query(model, request.args)
+
+
+def as_query(model: type[Model], arguments: MultiDict[str, str]) -> Model:
+    """Parameters as `model`. Raises Invalid."""
     values: dict[str, str] = {}
     faults: list[Fault] = []
-    for name, given in request.args.lists():
+    for name, given in arguments.lists():
         if len(given) > 1:
             faults.append(Fault(_name(name), "is given more than once"))
         elif "\0" in given[0]:

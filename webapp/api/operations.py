@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel
 
 from webapp.api.callers import authorize
@@ -27,6 +27,9 @@ from webapp.api.problems import (
     Problem,
 )
 from webapp.core.api_keys import Scope
+
+#: In the WSGI environment of a request: with what it failed already, in the quick lane.
+FAILED = "hitchpost.failed"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -139,6 +142,8 @@ def serve(operation: Operation) -> Callable[..., Response]:
     """The Flask view of `operation`: who asks, what they ask, and the answer as JSON."""
 
     def handle(**arguments: Any) -> Response:
+        if (failed := request.environ.get(FAILED)) is not None:
+            raise failed
         caller = authorize(operation.scope)
         if not operation.takes:  # events are bounded by what the database takes, not by a number
             take_turn(caller.actor.name, quick=operation.quick)

@@ -13,7 +13,7 @@ from gunicorn.glogging import Logger
 
 from webapp.lib import logs
 
-log = logs.get("access")
+log = logging.getLogger("access")
 
 _LONG_PIECE = re.compile(r"[^/]{37,}")
 _EVENT_ID = re.compile(r"[0-9a-f]{32}-[0-9]+")
@@ -43,10 +43,13 @@ class AccessLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
         """One line, by named fields."""
         path = plain_path(environ["PATH_INFO"])
         if self._access_log_enabled and path not in _HEALTH:
-            log.info(
+            logs.tell(
+                log,
                 "request",
-                method=environ["REQUEST_METHOD"],
-                path=path,
-                status=int(str(resp.status).split(None, 1)[0]),
-                milliseconds=round(request_time.total_seconds() * 1000),
+                {
+                    "method": environ["REQUEST_METHOD"],
+                    "path": path,
+                    "status": int(str(resp.status).split(None, 1)[0]),
+                    "milliseconds": round(request_time.total_seconds() * 1000),
+                },
             )

@@ -20,6 +20,8 @@ _ALWAYS = {
     "browsing-topics=(), display-capture=(), clipboard-read=(), clipboard-write=(self)",
 }
 
+_REFERRER, _NO_COPY = "same-origin", "no-store"
+
 
 def nonce() -> str:
     """This answer's nonce: a script runs only if it carries it."""
@@ -41,9 +43,7 @@ def send_no_referrer() -> None:
 
 def dress(app: Flask, settings: Settings) -> None:
     """Number every request to `app`, and put the headers on every answer that does not say them itself."""
-    always = dict(_ALWAYS)
-    if settings.public_url.startswith("https:"):
-        always["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    always = _always(settings)
 
     @app.before_request
     def number_the_request() -> None:
@@ -59,13 +59,28 @@ def dress(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals["nonce"] = nonce
 
 
+def of_plain_answers(settings: Settings) -> dict[str, str]:
+    """The headers of an answer that is no page, but for its number."""
+    return _always(settings) | {
+        "Referrer-Policy": _REFERRER,
+        "Content-Security-Policy": _PLAIN_POLICY,
+        "Cache-Control": _NO_COPY,
+    }
+
+
+def _always(settings: Settings) -> dict[str, str]:
+    if not settings.public_url.startswith("https:"):
+        return _ALWAYS
+    return _ALWAYS | {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
+
+
 def _of_this_answer() -> dict[str, str]:
     headers = {
-        "Referrer-Policy": g.get("referrer_policy", "same-origin"),
+        "Referrer-Policy": g.get("referrer_policy", _REFERRER),
         "Content-Security-Policy": _policy(),
     }
     if request.endpoint not in _FILES:
-        headers["Cache-Control"] = "no-store"
+        headers["Cache-Control"] = _NO_COPY
     if "request_id" in g:
         headers["X-Request-Id"] = g.request_id
     return headers
