@@ -7,12 +7,15 @@ from webapp.core.runtime import Bell
 from workers import parts
 from workers.app import app
 
-#: Drains at a time in one process: fewer than its threads, so that other work is never shut out.
-PLACES = 4
+#: Turns at a time in one process with destinations that answer briskly.
+PLACES = 8
+#: … and drains: as many more have to do with those that keep them waiting. Fewer than its threads, so that
+#: other work is never shut out.
+DRAINS = 2 * PLACES
 #: How long one drain goes on, in seconds; after it, others of the queue have their turn.
 TURN_SECONDS = 1.0
 
-_places = threading.BoundedSemaphore(PLACES)
+_places = threading.BoundedSemaphore(DRAINS)
 _missed = threading.Event()
 
 

@@ -15,7 +15,7 @@ from workers.app import app, use
 
 log = logs.get(__name__)
 
-THREADS = 6
+THREADS = 20
 _START_SECONDS = 30.0
 _FINISH_SECONDS = 25.0
 _RING_SECONDS = 0.1

@@ -62,17 +62,17 @@ def test_what_is_left_is_rung_for_again(bench: Bench) -> None:
 
 def test_more_rings_than_places_leave_a_note_that_is_answered(bench: Bench) -> None:
     bench.may_end.clear()
-    drains = [threading.Thread(target=delivery.drain) for _ in range(delivery.PLACES)]
+    drains = [threading.Thread(target=delivery.drain) for _ in range(delivery.DRAINS)]
     for drain in drains:
         drain.start()
-    wait_for(lambda: bench.at_once == delivery.PLACES)
+    wait_for(lambda: bench.at_once == delivery.DRAINS)
     for _ in range(100):
         delivery.drain()
-    assert bench.drains == delivery.PLACES
+    assert bench.drains == delivery.DRAINS
     bench.may_end.set()
     for drain in drains:
         drain.join(5)
-    assert bench.most_at_once == delivery.PLACES
+    assert bench.most_at_once == delivery.DRAINS
     assert Bell.DELIVERY in bench.rings
 
 
@@ -81,7 +81,7 @@ def test_a_drain_that_fails_gives_its_place_back(bench: Bench, monkeypatch: pyte
         raise OSError
 
     monkeypatch.setattr(core, "drain", fail)
-    for _ in range(3 * delivery.PLACES):
+    for _ in range(3 * delivery.DRAINS):
         with pytest.raises(OSError):  # noqa: PT011 - any
             delivery.drain()
     monkeypatch.setattr(core, "drain", bench.drain)

@@ -1,4 +1,4 @@
-"""A vendor's host that does not answer costs one probe at a time, and one answer lets everything go on."""
+"""A vendor's host that does not answer costs a probe now and then, and one answer lets everything go on."""
 
 from uuid import UUID
 
@@ -161,3 +161,17 @@ def test_a_host_gone_for_good_is_probed_and_not_stormed(yard: Yard) -> None:
     for _ in range(20):
         draining.drain(yard.runtime)
     assert len(yard.inbox.requests) == 3
+
+
+def test_a_probe_that_hangs_is_joined_by_another_within_seconds(yard: Yard) -> None:
+    crowd(yard, 4)
+    yard.inbox.always = status(503)
+    for who in range(4):
+        yard.accept("second", user=f"u{who}")
+    yard.drain()
+    yard.change(update(Breaker).values(open_until=db_time()))
+    with yard.runtime.database.write() as session:
+        assert hosts.may_probe(session, HOST)
+        assert not hosts.may_probe(session, HOST), "it is under way"
+        soon = select(Breaker.open_until <= db_time(5.0)).where(Breaker.key == HOST)
+        assert session.scalar(soon)

@@ -1,4 +1,4 @@
-"""The breakers of vendors' hosts: while one does not answer, no turn is spent there but one probe at a time.
+"""The breakers of vendors' hosts: while one does not answer, no turn is spent there but a probe now and then.
 
 What counts is the network, a timeout or a 5xx; a 4xx or 429 is one destination's own, and shows that the host
 lives. After three failures in a row the breaker trips. As long as one destination alone failed, the others go
@@ -20,7 +20,7 @@ from webapp.core import breakers, notices
 from webapp.core.delivery.policy import LONGEST_FAILURE_SECONDS
 from webapp.core.runtime import Bell, Runtime
 from webapp.core.streams import leases
-from webapp.core.streams.leases import LEASE_SECONDS, Lease
+from webapp.core.streams.leases import Lease
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
 from webapp.models import Breaker, Destination
@@ -30,6 +30,9 @@ SCOPE = "host"
 _MANY = 3
 #: Between probes: a recovery is noticed within seconds, and one small request in seconds is no burden.
 _BASE_WAIT, _CAP_WAIT = 1.0, 6.0
+#: A probe that hangs for so long is joined by another: a host that is back may never answer what it took
+#: before.
+_HANGS_SECONDS = 5.0
 #: How long it lasts before admins are told.
 _LONG = timedelta(minutes=15)
 #: Whoever is put aside looks again by itself after so long, should nobody let it go.
@@ -73,8 +76,8 @@ def standing(runtime: Runtime) -> Standing:
 
 
 def may_probe(session: Session, host: str) -> bool:
-    """Whether this process makes the next probe of a host that is down: one does, until it is known."""
-    if not breakers.enter(session, SCOPE, host, seconds=LEASE_SECONDS):
+    """Whether this process makes the next probe of a host that is down: for a while no other does."""
+    if not breakers.enter(session, SCOPE, host, seconds=_HANGS_SECONDS):
         return False
     waiting = select(Destination.id).where(Destination.host == host, Destination.due_at.is_not(None)).limit(1)
     if session.scalar(waiting) is None:
@@ -224,6 +227,6 @@ def _tell_admins(session: Session, breaker: Breaker) -> None:
         dedupe_key=f"host:{breaker.key}:{breaker.since.isoformat()}",
         kind="host.down",
         text=f"{breaker.key} has not answered since {breaker.since:%d %B %H:%M} UTC ({breaker.incident}). "
-        "Every event for it waits here and goes out once it answers; one request at a time finds out when. "
+        "Every event for it waits here and goes out once it answers; a request now and then finds out when. "
         "A destination that could send nothing for 72 hours stands still, and its owner is told.",
     )
