@@ -138,6 +138,7 @@ def test_a_rewind_sends_again_from_a_time_on(world: World, held: Held) -> None:
         ({"to_time": "2020-01-01T00:00:00"}, "/to_time"),
         ({"to_time": 0}, "/to_time"),
         ({"to_time": "9999-12-31T23:59:59-14:00"}, "/to_time"),
+        ({"to_time": "0001-01-01T00:00:00+09:00"}, "/to_time"),
         ({"cursor_seq": 1}, "/cursor_seq"),
     ],
 )
@@ -182,12 +183,21 @@ def test_all_dead_letters_of_a_destination_are_replayed_at_once(world: World, he
 def test_dead_letters_are_searched_and_exported_a_line_each(world: World, held: Held) -> None:
     world.connect(world.user("u_2"), workspace="other")
     key = world.key(user_id=world.user("u_1"))
-    for search, count in (("refus", 1), ("other", 0)):
-        chosen = {"query_string": {"search": search}, "headers": key}
+    for choice, count in (
+        ({"search": "refus"}, 1),
+        ({"search": "other"}, 0),
+        ({"event": "nothing"}, 0),
+        ({"since": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00+02:00"}, 1),
+        ({"until": "2020-01-01T00:00:00Z"}, 0),
+    ):
+        chosen = {"query_string": choice, "headers": key}
         listed = world.client.get(f"{HERE}/dead-letters", **chosen).json["items"]
         exported = world.client.get(f"{HERE}/dead-letters/export", **chosen)
         assert (len(listed), len(exported.text.splitlines())) == (count, count)
         assert exported.content_type == "application/x-ndjson"
+    for odd in ("2020-01-01T00:00:00", "soon", "0001-01-01T00:00:00+09:00"):
+        refused = world.client.get(f"{HERE}/dead-letters", query_string={"since": odd}, headers=key)
+        assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "since")
     everybodys = world.client.get(f"{HERE}/dead-letters/export", headers=world.key()).text
     assert len(everybodys.splitlines()) == 2
 

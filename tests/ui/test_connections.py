@@ -154,7 +154,10 @@ def test_a_setting_with_a_fault_is_named_at_its_field_and_shown_again(world: Wor
     assert ".." not in answer.text
 
 
-@pytest.mark.parametrize(("since", "status"), [("2020-01-01T00:00", 200), ("yesterday", 422), ("", 422)])
+@pytest.mark.parametrize(
+    ("since", "status"),
+    [("2020-01-01T00:00", 200), ("yesterday", 422), ("0001-01-01T00:00+09:00", 422), ("", 422)],
+)
 def test_what_a_rewind_sends_again_is_counted_first_and_names_what_is_no_time(
     world: World, bob: FlaskClient, since: str, status: int
 ) -> None:

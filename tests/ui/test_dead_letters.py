@@ -27,6 +27,28 @@ def test_they_are_found_by_a_part_of_their_reason_and_exported_alike(world: Worl
     assert world.client("dan").get("/dead-letters/export").text == ""
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("event=<event>", True),
+        ("event=nothing", False),
+        ("since=2020-01-01T00:00", True),
+        ("until=2020-01-01T00:00", False),
+        ("since=2020-01-01&until=2099-01-01T00:00:00%2B02:00", True),
+        ("since=soon&until=0001-01-01T00:00%2B09:00", True),
+    ],
+)
+def test_they_are_found_by_their_event_and_when_they_died(
+    *, world: World, bob: FlaskClient, asked: str, found: bool
+) -> None:
+    asked = asked.replace("<event>", world.things["event_id"].replace("-2", "-1"))
+    page = bob.get(f"/dead-letters?{asked}").text
+    assert ("too large" in page) is found
+    assert bool(bob.get(f"/dead-letters/export?{asked}").text) is found
+    if found:
+        assert 'href="/dead-letters/export?state=open' in page
+
+
 def test_the_page_of_one_tells_its_witness(world: World, bob: FlaskClient) -> None:
     with world.runtime.database.write() as session:
         session.execute(update(DeadLetter).values(witness="No. 9 was taken."))

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from webapp.api.answers import DeadLetterAnswer, DeadLetterPage, QueuedAnswer
 from webapp.api.callers import Caller
-from webapp.api.inputs import Input
+from webapp.api.inputs import Input, Moment
 from webapp.api.operations import Resource
 from webapp.api.problems import CONFLICT
 from webapp.core import dead_letters as core
@@ -36,6 +36,13 @@ class DeadLettersChoice(Input):
     state: DeadLetterState | None = None
     type: str | None = Field(None, max_length=512, description="The type of the event, exactly.")
     search: str | None = Field(None, max_length=200, description="A part of the type or of the reason.")
+    event: str | None = Field(
+        None,
+        max_length=512,
+        description="The event: the id that it was answered with here, or the one that its sender gave it.",
+    )
+    since: Moment | None = Field(None, description="Only those that died at this time or later.")
+    until: Moment | None = Field(None, description="Only those that died at this time or earlier.")
 
     def wanted(self, caller: Caller, **page: Any) -> DeadLetterQuery:
         """The same for the core, of those that the caller may see."""
@@ -46,6 +53,9 @@ class DeadLettersChoice(Input):
             state=self.state,
             type=self.type,
             search=self.search,
+            event=self.event,
+            since=self.since,
+            until=self.until,
             **page,
         )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from webapp.api.answers import (
     DestinationAnswer,
@@ -16,7 +16,7 @@ from webapp.api.answers import (
     RewindAnswer,
 )
 from webapp.api.callers import Caller
-from webapp.api.inputs import Input
+from webapp.api.inputs import Input, Moment
 from webapp.api.operations import Resource
 from webapp.api.problems import CONFLICT
 from webapp.core import delivery
@@ -53,7 +53,7 @@ class RewindTo(Input):
     )
 
     to_seq: int | None = Field(None, ge=1, lt=2**63, description="The seq of the first event to send again.")
-    to_time: AwareDatetime | None = Field(
+    to_time: Moment | None = Field(
         None, description="Send again whatever was accepted at this time or later."
     )
 

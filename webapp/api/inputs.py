@@ -1,10 +1,12 @@
 """Inputs: query parameters and JSON bodies held to their models; faults name places, never values."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import MultiDict
 
 from webapp.api.bodies import read_body
@@ -12,12 +14,24 @@ from webapp.api.problems import UNSUPPORTED_MEDIA_TYPE
 from webapp.api.refusals import Refusal
 from webapp.errors import Fault, Invalid
 from webapp.lib import strict_json
+from webapp.lib.times import in_utc
 
 #: Of a body that is not events.
 _MAX_BYTES = 65_536
 _NAME_CHARACTERS = 100
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return in_utc(moment)
+    except ValueError:
+        raise PydanticCustomError("datetime_parsing", "is no time") from None
+
+
+#: A time with its zone, read as the same in UTC.
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Input(BaseModel):

@@ -23,6 +23,7 @@ COMMANDS = {
     "restore": "restore:restore",
     "notices": "notices:notices",
     "send": "send:send",
+    "dead-letters": "dead_letters:dead_letters",
     "doctor": "doctor:doctor",
 }
 

@@ -40,3 +40,17 @@ def sqlite_text(moment: datetime) -> str:
 def rfc3339(moment: datetime) -> str:
     """`2026-01-31T12:00:00.123Z`, the form of RFC 3339 with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_utc(text: str) -> datetime:
+    """A time as ISO 8601 writes it, in UTC; one that names no zone is in UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_utc(moment)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError where that has no year from 1 to 9999."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None

@@ -1,11 +1,13 @@
 """What list pages share: whose rows a viewer sees, and what stood in the address."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
 
 from flask import request
 
+from webapp.lib.times import read_utc
 from webapp.ui._session import Viewer, runtime
 
 K = TypeVar("K", bound=StrEnum)
@@ -28,6 +30,14 @@ def chosen_id(name: str) -> UUID | None:
     """The filter `name` as an id; None when it is absent or no id."""
     try:
         return UUID(request.args.get(name, ""))
+    except ValueError:
+        return None
+
+
+def chosen_moment(name: str) -> datetime | None:
+    """The filter `name` as a time, in UTC unless it says otherwise; None when it is absent or none."""
+    try:
+        return read_utc(request.args.get(name, ""))
     except ValueError:
         return None
 

@@ -17,7 +17,7 @@ from webapp.core.queries.dead_letters import (
 )
 from webapp.core.queries.destinations import find_destination
 from webapp.core.runtime import Bell
-from webapp.ui._lists import after, chosen, chosen_id, owner_of, words
+from webapp.ui._lists import after, chosen, chosen_id, chosen_moment, owner_of, words
 from webapp.ui._session import connect_page, runtime, viewer
 
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
@@ -26,7 +26,7 @@ blueprint = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 @blueprint.get("")
 @connect_page
 def index() -> str:
-    """All that the viewer may see, by state, type, destination or connection."""
+    """All that the viewer may see, by state, type, event, time, destination or connection."""
     query = _asked()
     with runtime().database.read() as session:
         page = list_dead_letters(session, query)
@@ -95,6 +95,9 @@ def _asked() -> DeadLetterQuery:
         state=chosen(DeadLetterState, "state") if "state" in request.args else DeadLetterState.OPEN,
         type=words("type") or None,
         search=words("search") or None,
+        event=words("event", 512) or None,
+        since=chosen_moment("since"),
+        until=chosen_moment("until"),
         after=after(),
     )
 

@@ -1,6 +1,6 @@
 """Destinations: where one stands, what it is set to, and how to stop it, start it or send again."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -17,6 +17,7 @@ from webapp.core.queries.ledgers import read_books
 from webapp.core.queries.pace import drained_in
 from webapp.core.runtime import Bell
 from webapp.errors import Fault, Invalid
+from webapp.lib.times import read_utc
 from webapp.ui._filters import number
 from webapp.ui._forms import Form, text, with_faults
 from webapp.ui._lists import after, chosen, owner_of
@@ -138,10 +139,9 @@ def _names(kind: DestinationKind) -> list[str]:
 
 def _moment(typed: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(typed)
+        return read_utc(typed)
     except ValueError:
         raise Invalid([Fault("since", "is not a date and time; write it as 2026-01-31T12:00")]) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _seq(typed: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from webapp.errors import Invalid
 from webapp.lib import otlp
+from webapp.lib.plain_json import compact
 from webapp.providers.base import OTLP_TYPES
 
 #: An id has at most 512 characters, each at most six bytes as JSON.
@@ -31,6 +32,11 @@ def own_id(type: str, beginning: bytes, digest: bytes) -> str:
         return digest.hex()
     matched = _OWN_ID.match(beginning)
     return str(json.loads(matched[1])) if matched else ""
+
+
+def beginning_of(own_id: str) -> bytes:
+    """How the body of an event with that id of its sender's begins; OTLP has no such id."""
+    return compact({"id": own_id})[:-1]
 
 
 def content_id(body: bytes) -> str:

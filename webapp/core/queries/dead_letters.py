@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from webapp.core.events.showing import readable
+from webapp.core.events.showing import beginning_of, readable
+from webapp.core.queries.events import read_public_id
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, behind, bounded, cut, read_mark
 from webapp.errors import NotFound
 from webapp.models import (
@@ -55,6 +56,11 @@ class DeadLetterQuery:
     state: DeadLetterState | None = None
     type: str | None = None
     search: str | None = None
+    #: our id of the event, or the one that its sender gave it
+    event: str | None = None
+    #: when it died: at the first or later, and at the last or earlier
+    since: datetime | None = None
+    until: datetime | None = None
     after: str | None = None
     limit: int = PAGE_ROWS
 
@@ -130,7 +136,21 @@ def _chosen(query: DeadLetterQuery) -> AnySelect:
     if query.search:
         parts = (DeadLetter.type, DeadLetter.reason)
         chosen = chosen.where(or_(*[part.icontains(query.search, autoescape=True) for part in parts]))
+    if query.event:
+        chosen = chosen.where(_of_event(query.event))
+    if query.since is not None:
+        chosen = chosen.where(DeadLetter.created_at >= query.since)
+    if query.until is not None:
+        chosen = chosen.where(DeadLetter.created_at <= query.until)
     return chosen
+
+
+def _of_event(event_id: str) -> ColumnElement[bool]:
+    """By the copy of the body that each keeps: the event itself may be gone."""
+    if named := read_public_id(event_id):
+        return and_(Destination.stream_id == named[0], DeadLetter.seq == named[1])
+    beginning = beginning_of(event_id)
+    return func.substr(DeadLetter.body, 1, len(beginning), type_=LargeBinary()) == beginning
 
 
 def _row(found: AnyRow, body: str | None = None) -> DeadLetterRow:

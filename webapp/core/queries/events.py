@@ -85,15 +85,21 @@ def list_events(
 
 def is_public_id(text: str) -> bool:
     """Whether `text` has the form of our own event ids."""
-    return _PUBLIC_ID.fullmatch(text) is not None
+    return read_public_id(text) is not None
+
+
+def read_public_id(text: str) -> tuple[UUID, int] | None:
+    """The stream and the seq that our own id of an event names; None: it is none."""
+    matched = _PUBLIC_ID.fullmatch(text)
+    return None if matched is None else (UUID(matched[1]), int(matched[2]))
 
 
 def find_event(session: Session, owner_id: UUID | None, event_id: str) -> EventRow:
     """One event with its body. Raises NotFound when there is none, or no longer, or it is somebody else's."""
-    matched = _PUBLIC_ID.fullmatch(event_id)
-    if matched is None:
+    named = read_public_id(event_id)
+    if named is None:
         raise NotFound("There is no such event.")
-    stream_id, seq = UUID(matched[1]), int(matched[2])
+    stream_id, seq = named
     chosen = _chosen().where(Event.stream_id == stream_id, Event.seq == seq)
     if owner_id is not None:
         chosen = chosen.where(Stream.user_id == owner_id)
