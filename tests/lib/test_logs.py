@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,44 @@ def _log_calls(tree: ast.AST) -> Iterator[ast.Call]:
             logger = node.func.value
             if isinstance(logger, ast.Name) and logger.id in {"log", "_log"}:
                 yield node
+
+
+class Slow(io.StringIO):
+    """A stream on which the first line waits until it may go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.may_go = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        self.entered.set()
+        assert self.may_go.wait(10)
+        return super().write(text)
+
+
+def test_nobody_waits_for_a_line_that_is_being_written(written: io.StringIO) -> None:
+    stream = Slow()
+    logs.configure("json", stream=stream)
+    first = threading.Thread(target=logs.get("x").info, args=("first",))
+    first.start()
+    assert stream.entered.wait(10)
+    logs.get("x").info("second")  # whoever writes the first takes it along
+    logs.get("x").info("third")
+    stream.may_go.set()
+    first.join()
+    assert [line["event"] for line in _lines(stream)] == ["first", "second", "third"]
+
+
+def test_lines_of_many_threads_are_whole_and_none_is_missing(written: io.StringIO) -> None:
+    def tell(who: int) -> None:
+        for at in range(200):
+            logs.get("x").info(f"{who} {at}")
+
+    threads = [threading.Thread(target=tell, args=(who,)) for who in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told = [line["event"].split() for line in _lines(written)]
+    for who in range(8):
+        assert [int(at) for one, at in told if int(one) == who] == list(range(200))

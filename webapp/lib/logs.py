@@ -8,6 +8,8 @@ import json
 import logging
 import re
 import sys
+import threading
+from collections import deque
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,7 +96,7 @@ def redact(text: str) -> str:
 
 def configure(form: str = "text", *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send every line, ours and the libraries', to `stream` (standard error) as `text` or `json`."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Together(stream or sys.stderr)
     handler.setFormatter(_Redacting(form))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -159,6 +161,38 @@ def _shown(value: str | int) -> str:
 
 #: A text with one of these is shown in quotes (as structlog's ConsoleRenderer does).
 _QUOTED = frozenset(" \t=\r\n\"'")
+
+
+class _Together(logging.StreamHandler[TextIO]):
+    """Writes lines in their order, and nobody waits for another's: whoever writes takes along what came."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: deque[str] = deque()
+        self._pen = threading.Lock()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write the line, or leave it to the one who writes at this moment."""
+        kept = self.filter(record)
+        if kept:
+            self.emit(record)
+        return bool(kept)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            # Looked at again afterwards: a line may have come after the last was taken.
+            while self._lines and self._pen.acquire(blocking=False):
+                try:
+                    self._write()
+                finally:
+                    self._pen.release()
+        except Exception:  # noqa: BLE001 - as logging does: a line that fails ends nothing
+            self.handleError(record)
+
+    def _write(self) -> None:
+        self.stream.write("".join([self._lines.popleft() for _ in range(len(self._lines))]))
+        self.flush()
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):

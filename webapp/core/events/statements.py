@@ -4,18 +4,17 @@ PostgreSQL takes whole columns as arrays, so that a statement is planned once wh
 this process and takes row by row.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, text, update
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from webapp.lib.database import db_time
+from webapp.lib.postgres_arrays import ARRAYS, PostgresArray
 from webapp.lib.times import sqlite_text
-from webapp.models import Destination
 
 
 class NewEvent(NamedTuple):
@@ -68,18 +67,17 @@ _KNOWN_IN_ARRAYS = text(
     " unnest(CAST(:stream_id AS uuid[]), CAST(:key_hash AS bytea[])) AS wanted (stream_id, key_hash)"
     " USING (stream_id, key_hash)"
 )
-_KNOWN_IN_STREAM = "SELECT key_hash, seq, digest FROM events WHERE stream_id = ? AND key_hash IN"
+#: On SQLite: of so many pairs. The order of the join is said, or it would read the whole table.
+_KNOWN_IN_PAIRS = (
+    "SELECT stream_id, key_hash, seq, digest FROM (VALUES {}) AS wanted CROSS JOIN events"
+    " ON stream_id = wanted.column1 AND key_hash = wanted.column2"
+)
 _MARKS = ", ".join("?" * len(_TYPES))
 _INSERT_ROW = f"{_INTO} VALUES ({_MARKS})"
 _MOVE_HEAD = "UPDATE streams SET head_seq = ?, last_accepted_at = ?, bytes_in = ? WHERE id = ?"
 _MAKE_DUE = (
-    update(Destination)
-    .where(
-        Destination.stream_id.in_(bindparam("streams", expanding=True)),
-        Destination.due_at.is_(None),
-        Destination.hold.is_(None),
-    )
-    .values(due_at=db_time())
+    "UPDATE destinations SET due_at = hitchpost_time(0)"
+    " WHERE stream_id IN (SELECT value FROM json_each(?)) AND due_at IS NULL AND hold IS NULL"
 )
 
 
@@ -89,17 +87,16 @@ def find_known(
     """Which of these (stream, key hash) are stored: with the seq and digest of each."""
     connection = session.connection()
     if _has_arrays(connection):
-        columns = {"stream_id": [stream for stream, _ in keys], "key_hash": [key for _, key in keys]}
+        columns = {
+            "stream_id": ARRAYS["uuid"]([stream for stream, _ in keys]),
+            "key_hash": ARRAYS["bytea"]([key for _, key in keys]),
+        }
         found = connection.execute(_KNOWN_IN_ARRAYS, columns)
         return {(stream, key): (seq, digest) for stream, key, seq, digest in found}
-    of_stream: dict[UUID, list[bytes]] = defaultdict(list)
-    for stream, key in keys:
-        of_stream[stream].append(key)
-    return {
-        (stream, key): (seq, digest)
-        for stream, wanted in of_stream.items()
-        for key, seq, digest in _find_in_rows(connection, stream, wanted)
-    }
+    wanted = _KNOWN_IN_PAIRS.format(", ".join(["(?, ?)"] * len(keys)))
+    pairs = tuple(part for stream, key in keys for part in (stream.hex, key))
+    found = connection.exec_driver_sql(wanted, pairs)
+    return {(UUID(stream), key): (seq, digest) for stream, key, seq, digest in found}
 
 
 def write_events(session: Session, events: Sequence[NewEvent]) -> bool:
@@ -112,16 +109,17 @@ def write_events(session: Session, events: Sequence[NewEvent]) -> bool:
     streams = [head.stream_id for head in heads]
     if _has_arrays(connection):
         moved = {
-            "heads": streams,
-            "seqs": [head.seq for head in heads],
-            "ats": [head.accepted_at for head in heads],
-            "totals": [head.bytes_in for head in heads],
+            "heads": ARRAYS["uuid"](streams),
+            "seqs": ARRAYS["bigint"]([head.seq for head in heads]),
+            "ats": ARRAYS["timestamptz"]([head.accepted_at for head in heads]),
+            "totals": ARRAYS["bigint"]([head.bytes_in for head in heads]),
         }
         return connection.execute(_WRITE_ARRAYS, as_columns(events) | moved).rowcount > 0
     insert_rows(connection, events)
     ends = [(head.seq, sqlite_text(head.accepted_at), head.bytes_in, head.stream_id.hex) for head in heads]
     connection.exec_driver_sql(_MOVE_HEAD, ends)
-    return connection.execute(_MAKE_DUE, {"streams": streams}).rowcount > 0
+    due = json.dumps([stream.hex for stream in streams])
+    return connection.exec_driver_sql(_MAKE_DUE, (due,)).rowcount > 0
 
 
 def insert_rows(connection: Connection, events: Sequence[NewEvent]) -> None:
@@ -129,15 +127,12 @@ def insert_rows(connection: Connection, events: Sequence[NewEvent]) -> None:
     connection.exec_driver_sql(_INSERT_ROW, [_as_row(event) for event in events])
 
 
-def as_columns(events: Sequence[NewEvent]) -> dict[str, list[Any]]:
+def as_columns(events: Sequence[NewEvent]) -> dict[str, PostgresArray]:
     """The values for `INSERT_ARRAYS`."""
-    return {name: list(column) for name, column in zip(_TYPES, zip(*events, strict=True), strict=True)}
-
-
-def _find_in_rows(connection: Connection, stream: UUID, keys: Sequence[bytes]) -> Iterable[Any]:
-    # A stream at a time: for pairs SQLite would read the whole table and no index.
-    query = _KNOWN_IN_STREAM + f" ({', '.join('?' * len(keys))})"
-    return connection.exec_driver_sql(query, (stream.hex, *keys))
+    columns = zip(*events, strict=True)
+    return {
+        name: ARRAYS[type_](column) for (name, type_), column in zip(_TYPES.items(), columns, strict=True)
+    }
 
 
 def _as_row(event: NewEvent) -> tuple[Any, ...]:

@@ -1,16 +1,18 @@
 """Streams as rows: making them, and the lock under which a seq is given and a reader goes idle."""
 
+import json
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.lib.database import Database, db_time
 from webapp.lib.ids import uuid7
+from webapp.lib.postgres_arrays import ARRAYS
 from webapp.models import Stream
 
 
@@ -49,20 +51,29 @@ def lock(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
 
     FOR NO KEY UPDATE, so that events (which refer to the row by its key) can be inserted meanwhile.
     """
-    found = session.connection().execute(_LOCK, {"ids": list(stream_ids)})
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        found = connection.execute(_LOCK_IN_ARRAY, {"ids": ARRAYS["uuid"](list(stream_ids))})
+    else:
+        found = connection.execute(_LOCK_IN_JSON, {"ids": json.dumps([one.hex for one in stream_ids])})
     return {row[0]: Head(*row[1:]) for row in found}
 
 
-# Built once: it is in every request's way.
-_LOCK = (
-    select(
-        *(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time()),
-        *(Stream.bytes_in, Stream.floor_seq, Stream.floor_bytes),
+def _lock(which: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            *(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time()),
+            *(Stream.bytes_in, Stream.floor_seq, Stream.floor_bytes),
+        )
+        .where(text(which))
+        .order_by(Stream.id)
+        .with_for_update(key_share=True)
     )
-    .where(Stream.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Stream.id)
-    .with_for_update(key_share=True)
-)
+
+
+# It is in every request's way: built once, and with one parameter whatever the number of streams.
+_LOCK_IN_ARRAY = _lock("streams.id = ANY(:ids)")
+_LOCK_IN_JSON = _lock("streams.id IN (SELECT value FROM json_each(:ids))")
 
 
 def _insert(session: Session) -> type[postgresql.Insert | sqlite.Insert]:
