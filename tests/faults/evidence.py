@@ -128,16 +128,16 @@ def _lost(session: Session, row: Destination) -> tuple[int, int]:
     requests = events = 0
     for outcome, asked, carried in session.execute(query.group_by(Attempt.outcome)):
         interrupted = outcome is AttemptOutcome.INTERRUPTED
-        requests += asked * _repeats(row.kind) if interrupted else asked
+        requests += asked * repeats_of(row.kind) if interrupted else asked
         events += asked * _in_flight(row.kind) if interrupted else carried
     return requests, events
 
 
-def _repeats(kind: str) -> int:
-    """How often events may come again when a holder goes away.
+def repeats_of(kind: str) -> int:
+    """How often a run of events may come again when one holder goes away.
 
-    A one-event vendor may take what a frozen holder had under way between the unsettled ones, sent again, and
-    the same, sent again.
+    A batch comes again once. A one-event vendor took what the holder had not settled, and gets that again
+    from who takes over; and when the holder was only frozen, the one that it had under way comes again, too.
     """
     return 1 if KINDS[kind].batch_events > 1 else 2
 

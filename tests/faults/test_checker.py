@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.faults.checker import Ledger, Reached, Verdict, judge, lost
+from tests.faults.evidence import repeats_of
 from tests.faults.history import History
 
 STREAM = "0123456789abcdef0123456789abcdef"
@@ -80,6 +81,19 @@ def test_a_batch_that_came_three_times_is_two_repeats() -> None:
     assert verdict_on(*arrived, lost_answers=2, lost_events=4).faults == ()
     assert "2 repeats, 1 answers" in verdict_on(*arrived, lost_answers=1, lost_events=4).faults[0]
     assert "4 events arrived again" in verdict_on(*arrived, lost_answers=2, lost_events=3).faults[0]
+
+
+def test_a_holder_that_froze_explains_two_repeats_where_events_go_one_by_one() -> None:
+    # It sent 1 and 2 and froze with 3 under way; another sent 1, 2 and 3; then it went on.
+    arrived, again = ("1", "2", "1", "2", "3", "3"), {"lost_events": 3}
+    assert verdict_on(*arrived, lost_answers=repeats_of("librato.annotations"), **again).faults == ()
+    assert (
+        "2 repeats, 1 answers"
+        in verdict_on(*arrived, lost_answers=repeats_of("baselime.events"), **again).faults[0]
+    )
+    more = (*arrived, "1", "2", "3")
+    found = verdict_on(*more, lost_answers=repeats_of("librato.annotations"), lost_events=50)
+    assert "3 repeats, 2 answers" in found.faults[0]
 
 
 @pytest.mark.parametrize(
