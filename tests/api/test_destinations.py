@@ -155,6 +155,25 @@ def test_a_rewind_that_cannot_be_is_named_and_changes_nothing(
     assert show(world, held.destination) == before
 
 
+def test_a_new_destination_is_backfilled_once_and_a_begun_one_is_told_to_rewind(
+    world: World, held: Held
+) -> None:
+    send(world, "1", "2")
+    with world.runtime.database.write() as session:
+        row = session.get_one(Destination, held.destination)
+        row.cursor_seq = row.origin_seq = 2
+        row.dead, row.due_at = 0, None
+    address = f"{HERE}/destinations/{held.destination}/backfill"
+    filled = world.client.post(address, headers=world.key())
+    assert (filled.status_code, filled.json["cursor_seq"]) == (200, 0)
+    assert filled.json["ledger"] | {"accepted": 2, "waiting": 2} == filled.json["ledger"]
+    assert world.rings[-1] is Bell.DELIVERY
+    deliver(world, held.destination)
+    refused = world.client.post(address, headers=world.key())
+    assert (refused.status_code, refused.json["type"]) == (409, "/problems/conflict")
+    assert "Rewind it to seq 1" in refused.json["detail"]
+
+
 def test_a_dead_letter_is_replayed_once(world: World, held: Held) -> None:
     listed = world.client.get(f"{HERE}/dead-letters", query_string={"state": "open"}, headers=world.key())
     assert [item["id"] for item in listed.json["items"]] == [str(held.dead_letter)]

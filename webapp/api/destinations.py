@@ -161,6 +161,22 @@ def rewind_destination(caller: Caller, destination_id: UUID, body: RewindTo) -> 
 
 
 @resource.post(
+    "/destinations/<uuid:destination_id>/backfill", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
+)
+def backfill_destination(caller: Caller, destination_id: UUID) -> DestinationDetailAnswer:
+    """Let a new destination begin with everything that is kept, back to `tail_seq`.
+
+    Only while it has settled nothing, so that nothing is sent twice: pause it first if events come meanwhile.
+    Afterwards a rewind to `tail_seq` sends the same, and again what was settled.
+    """
+    with caller.runtime.database.write() as session:
+        find_destination(session, caller.only_user, destination_id)
+        core.backfill(session, caller.actor, destination_id)
+    caller.runtime.wake(Bell.DELIVERY)
+    return show_destination(caller, destination_id)
+
+
+@resource.post(
     "/destinations/<uuid:destination_id>/settings", scope=Scope.DESTINATIONS_WRITE, problems=(CONFLICT,)
 )
 def change_destination(caller: Caller, destination_id: UUID, body: SettingsInput) -> DestinationDetailAnswer:

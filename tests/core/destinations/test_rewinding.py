@@ -5,11 +5,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from tests.forwarding import ACTOR, Yard
 from webapp.core import destinations
-from webapp.errors import Invalid
+from webapp.errors import Conflict, Invalid
+from webapp.lib import clock
 from webapp.models import DeadLetterState, Event, Hold, Stream
 
 
@@ -120,3 +121,52 @@ def test_dead_letters_of_the_range_are_superseded_and_may_die_again(yard: Yard) 
     assert yard.row(destination_id).dead == 3
     assert yard.inbox.ids == [*"ace", *"ce"]
     yard.assert_ledgers_are_exact()
+
+
+def backfill(yard: Yard, destination_id: UUID) -> int:
+    with yard.runtime.database.write() as session:
+        return destinations.backfill(session, ACTOR, destination_id)
+
+
+def test_a_new_destination_is_backfilled_as_if_it_had_been_made_so(yard: Yard) -> None:
+    environment_id = yard.environment(yard.user())
+    yard.accept(*"abc")
+    yard.change(delete(Event).where(Event.seq == 1))
+    yard.change(update(Stream).values(tail_seq=2))
+    destination_id = yard.forward(environment_id, fresh_for="1 h")
+    yard.change(update(Event).values(accepted_at=clock.now() - timedelta(days=2)))
+    assert backfill(yard, destination_id) == 2
+    yard.accept("d")
+    assert backfill(yard, destination_id) == 0, "twice is once"
+    yard.drain()
+    assert yard.inbox.ids == [*"bcd"]
+    row = yard.row(destination_id)
+    assert (row.origin_seq, row.exempt_seq, row.rewound, row.delivered, row.expired) == (1, 3, 0, 3, 0)
+    yard.assert_ledgers_are_exact()
+
+
+def test_a_backfill_overtakes_the_request_that_is_under_way(yard: Yard) -> None:
+    environment_id = yard.environment(yard.user())
+    yard.accept(*"ab")
+    destination_id = yard.forward(environment_id)
+    yard.accept("c")
+
+    def during() -> None:
+        yard.inbox.during = lambda: None
+        assert backfill(yard, destination_id) == 2
+
+    yard.inbox.during = during
+    yard.drain()
+    assert yard.inbox.ids == [*"cabc"]
+    yard.assert_ledgers_are_exact()
+
+
+def test_what_has_settled_events_is_not_backfilled_but_told_to_rewind(yard: Yard) -> None:
+    environment_id = yard.environment(yard.user())
+    yard.accept("a")
+    destination_id = yard.forward(environment_id, types="none")
+    yard.accept("b")
+    yard.drain()
+    with pytest.raises(Conflict, match="Rewind it to seq 1, the first that is kept"):
+        backfill(yard, destination_id)
+    assert yard.row(destination_id).origin_seq == 1

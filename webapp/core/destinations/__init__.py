@@ -12,12 +12,13 @@ from webapp.core.destinations.holds import (
     release_refused,
 )
 from webapp.core.destinations.making import change_settings, create, kinds_for
-from webapp.core.destinations.rewinding import Range, measure_rewind, rewind
+from webapp.core.destinations.rewinding import Range, backfill, measure_rewind, rewind
 from webapp.models import Hold
 
 __all__ = [
     "Hold",
     "Range",
+    "backfill",
     "change_settings",
     "close_for_connection",
     "create",

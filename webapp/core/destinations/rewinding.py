@@ -1,4 +1,4 @@
-"""Rewinding: sending a part of the stream again, by moving the cursor back."""
+"""Rewinding: sending a part of the stream again, or from its beginning on, by moving the cursor back."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from webapp.core.audit import Act, Actor
 from webapp.core.destinations import rows
 from webapp.core.streams.rows import Head
 from webapp.core.streams.searching import first_since
-from webapp.errors import Fault, Invalid
+from webapp.errors import Conflict, Fault, Invalid
 from webapp.lib.database import db_time
 from webapp.models import DeadLetter, DeadLetterState, Destination
 
@@ -37,14 +37,34 @@ def rewind(
     destination.exempt_seq = max(destination.exempt_seq, destination.cursor_seq)
     destination.rewound += again
     destination.cursor_seq = first - 1
-    # What is sent again on purpose is not to be found and passed over.
-    destination.unsure = False
-    destination.lease_token = None
-    if destination.hold is None:
-        destination.due_at = stream.now
+    _go_on(destination, stream)
     detail = f"{destination.kind} sends {again:,} events again, from seq {first:,}"
     rows.record(session, actor, Act.DESTINATION_REWOUND, destination, detail)
     return again
+
+
+def backfill(session: Session, actor: Actor, destination_id: UUID) -> int:
+    """Let one that has settled nothing yet begin with the first event that is kept; how many more it sends.
+
+    As if it had been made so: nothing is sent twice, and none of it comes too late. Ring delivery afterwards.
+    Raises NotFound, Conflict when it has settled something.
+    """
+    destination, stream, _ = rows.lock(session, destination_id)
+    if destination.delivered or destination.filtered or destination.dead or destination.expired:
+        raise Conflict(
+            f"This destination has settled events already. Rewind it to seq {stream.tail_seq}, the first "
+            "that is kept: those are then sent again too."
+        )
+    more = destination.cursor_seq - (stream.tail_seq - 1)
+    if more <= 0:
+        return 0
+    destination.exempt_seq = max(destination.exempt_seq, destination.cursor_seq)
+    destination.cursor_seq -= more
+    destination.origin_seq -= more
+    _go_on(destination, stream)
+    detail = f"{destination.kind} begins with {more:,} events that are kept"
+    rows.record(session, actor, Act.DESTINATION_REWOUND, destination, detail)
+    return more
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,15 @@ def _first(
     if first < stream.tail_seq:
         raise Invalid([Fault(name, f"is no longer kept: the first event that is has seq {stream.tail_seq}")])
     return first
+
+
+def _go_on(destination: Destination, stream: Head) -> None:
+    """From where the cursor was put, whatever its holder had under way."""
+    # What is sent again on purpose is not to be found and passed over.
+    destination.unsure = False
+    destination.lease_token = None
+    if destination.hold is None:
+        destination.due_at = stream.now
 
 
 def _supersede(session: Session, destination: Destination, first: int) -> None:
