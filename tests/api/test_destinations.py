@@ -106,6 +106,7 @@ def test_it_says_when_what_waits_will_be_sent(world: World, held: Held) -> None:
             )
         )
     assert drained_in() == 0.5
+    assert 'hitchpost_drained_seconds{kind="baselime.events"} 0.5' in world.client.get("/metrics").text
     with world.runtime.database.write() as session:
         row = session.get_one(Destination, held.destination)
         row.failing_since, row.reason = now, "Its host does not answer anybody."

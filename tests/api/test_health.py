@@ -105,6 +105,7 @@ def test_the_figures_tell_what_happened(ready_world: World) -> None:
     assert samples["hitchpost_connections", "active"] == 1
     assert samples["hitchpost_dead_letters_open",] == 1
     assert samples["hitchpost_ledgers_wrong",] == 1, "its one dead letter was made up"
+    assert ("hitchpost_drained_seconds", "baselime.events") not in samples, "nothing was delivered yet"
     assert samples["hitchpost_due", "deliveries"] == 1
     assert samples["hitchpost_due_age_seconds", "deliveries"] >= 0
     assert samples["hitchpost_processes", "worker"] == 1

@@ -3,7 +3,7 @@
 They name vendors and states, never users or accounts. All processes give the same figures: scrape one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from flask import Blueprint, Response, request
@@ -17,6 +17,7 @@ from webapp.core.api_keys import Scope
 from webapp.core.queries.backlogs import fullest_backlog
 from webapp.core.queries.health import Health, read_health
 from webapp.core.queries.ledgers import count_wrong
+from webapp.core.queries.pace import longest_drains
 from webapp.core.queries.totals import Totals, read_totals
 from webapp.core.runtime import Runtime
 
@@ -65,8 +66,9 @@ class _Figures(Collector):
         with self._runtime.database.read() as session:
             health, totals = read_health(session), read_totals(session)
             fullest = fullest_backlog(self._runtime, session)
-            wrong = count_wrong(session)
+            wrong, drains = count_wrong(session), longest_drains(session)
         yield from _of_events(totals)
+        yield _of_drains(totals, drains)
         yield GaugeMetricFamily(
             "hitchpost_ledgers_wrong", "Destinations whose ledger does not add up: a fault.", value=wrong
         )
@@ -95,6 +97,19 @@ def _of_events(totals: Totals) -> Iterable[Metric]:
         waiting.add_metric((kind,), ledger.waiting)
     yield settled
     yield waiting
+
+
+def _of_drains(totals: Totals, drains: Mapping[str, float]) -> Metric:
+    """A kind for which something waits, and of which nobody can tell, has no figure."""
+    drained = GaugeMetricFamily(
+        "hitchpost_drained_seconds",
+        "About how long until nothing waits at the slowest destination, at the pace of its last requests.",
+        labels=("kind",),
+    )
+    for kind, ledger in totals.by_kind.items():
+        if kind in drains or not ledger.waiting:
+            drained.add_metric((kind,), drains.get(kind, 0.0))
+    return drained
 
 
 def _of_work(health: Health) -> Iterable[Metric]:
