@@ -55,6 +55,14 @@ def test_beyond_the_most_events_all_are_refused_until_the_destination_caught_up(
     yard.assert_ledgers_are_exact()
 
 
+def test_what_is_known_is_no_more_to_a_full_backlog(yard: Yard) -> None:
+    limited(yard, backlog_events=3)
+    yard.destination()
+    first = yard.accept(*"abc")
+    assert yard.accept("c", "a") == (first[2], first[0])
+    assert backlog(yard).events == 3
+
+
 def test_the_bytes_are_those_that_wait_and_have_a_limit_too(yard: Yard) -> None:
     limited(yard, backlog_bytes=1_000)
     yard.destination()

@@ -2,13 +2,16 @@
 
 import json
 import re
+import time
 from typing import Any
+from unittest.mock import Mock
 
+import pytest
 from sqlalchemy import Connection, event
 
 from tests.forwarding import Yard
 from webapp.core import events
-from webapp.core.events import EventForm
+from webapp.core.events import EventForm, statements, storing
 
 
 def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
@@ -17,9 +20,10 @@ def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
     engine = yard.runtime.database.engine
     event.listen(engine, "before_cursor_execute", lambda _c, _k, text, given, *_: asked.append((text, given)))
     items = [{"user": "ada", "id": str(at), "type": "t", "state": "stop"} for at in range(3)]
-    events.accept(yard.runtime, json.dumps(items).encode(), form=EventForm.NATIVE, only_user=None)
+    for _ in range(2):  # the second time they are repeats, and looked for
+        events.accept(yard.runtime, json.dumps(items).encode(), form=EventForm.NATIVE, only_user=None)
     reads = [one for one in asked if one[0].startswith("SELECT") and "events" in one[0].split("WHERE")[0]]
-    assert len(reads) == 2
+    assert len({text for text, _ in reads}) == 2
     with engine.connect() as connection:
         plans = [explain(connection, text, given) for text, given in reads]
     assert not [plan for plan in plans if _READS_ALL.search(plan)]
@@ -27,6 +31,24 @@ def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
 
 #: What SQLite says of the pairs that are given with the statement is no scan of a table.
 _READS_ALL = re.compile(r"SCAN (?!wanted|\d+ CONSTANT)|Seq Scan")
+
+
+def test_repeats_are_looked_for_only_while_there_are_some(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.user()
+    looked = Mock(side_effect=statements.find_known)
+    monkeypatch.setattr(storing, "find_known", looked)
+    yard.accept("a", "b")
+    assert looked.call_count == 0
+    yard.accept("b", "c")
+    assert looked.call_count == 1
+    yard.accept("d")
+    assert looked.call_count == 2
+    later = time.monotonic() + storing._LOOKED_SECONDS
+    monkeypatch.setattr(storing, "time", Mock(monotonic=lambda: later))
+    yard.accept("e")
+    assert looked.call_count == 2
 
 
 def explain(connection: Connection, query: str, given: Any) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -17,7 +16,7 @@ from webapp.core.events.forms import EventForm, read_items
 from webapp.core.events.group_commit import GroupCommit
 from webapp.core.events.native import read_native
 from webapp.core.events.owners import find_streams, forget_streams
-from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, public_id, store
+from webapp.core.events.storing import MOST_EVENTS, Batch, Stored, Storing, public_id
 from webapp.core.runtime import Bell, Runtime
 from webapp.errors import BacklogFull, Fault, NotFound, Overloaded
 from webapp.lib import clock
@@ -105,6 +104,6 @@ def _read(payload: bytes, form: EventForm, now: datetime) -> tuple[Sequence[Draf
 def _group(runtime: Runtime) -> GroupCommit[Batch, Stored]:
     most = Load(runtime.settings.backlog_events, runtime.settings.backlog_bytes)
     made: GroupCommit[Batch, Stored] = GroupCommit(
-        partial(store, runtime.database, most=most), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS
+        Storing(runtime.database, most), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS
     )
     return _groups.setdefault(runtime.database, made)

@@ -3,25 +3,34 @@
 First the streams are locked, in the order of their ids; only then is looked for repeats, in a statement of
 its own (the snapshot of an earlier one predates the wait for the lock). A seq is given under the lock, so
 that no reader ever sees a later one without all before it. Destinations come last.
+
+Repeats are rare, and the unique key finds them too. So a group is first written without a look, and looked at
+when that fails.
 """
 
+import math
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.core.events import backlogs, starts
 from webapp.core.events.drafts import Draft
 from webapp.core.events.statements import NewEvent, find_known, write_events
 from webapp.core.streams import rows
-from webapp.errors import Fault, IdentityConflict, NotFound
+from webapp.errors import Fault, HitchpostError, IdentityConflict, NotFound
 from webapp.lib.database import Database
 
 #: events in one shared transaction
 MOST_EVENTS = 2_000
+#: After a group had a repeat, the next are looked at for so long.
+_LOOKED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,35 @@ class Stored:
     crowded: float = 0.0
 
 
-def store(database: Database, batches: Sequence[Batch], *, most: backlogs.Load | None = None) -> list[Stored]:
+class Storing:
+    """Stores groups of one database, each all or nothing. Safe to share between threads."""
+
+    def __init__(self, database: Database, most: backlogs.Load) -> None:
+        """`most` is what the backlog of a user may come to."""
+        self._database, self._most = database, most
+        self._looks_until = -math.inf
+
+    def __call__(self, batches: Sequence[Batch]) -> list[Stored]:
+        """As `store`. Who sends something again sends more of it: for a second, repeats are looked for."""
+        if time.monotonic() >= self._looks_until:
+            # A repeat may be what failed, even where it is a limit that says so.
+            with suppress(IntegrityError, HitchpostError):
+                return store(self._database, batches, most=self._most, look=False)
+            self._looks_until = time.monotonic() + _LOOKED_SECONDS
+        return store(self._database, batches, most=self._most)
+
+
+def store(
+    database: Database,
+    batches: Sequence[Batch],
+    *,
+    most: backlogs.Load | None = None,
+    look: bool = True,
+) -> list[Stored]:
     """Store the events of several requests, or none of them. Raises IdentityConflict, NotFound, BacklogFull.
 
-    `most` is what the backlog of a user may come to; None: whatever comes.
+    `most` is what the backlog of a user may come to; None: whatever comes. Without a `look` for repeats, one
+    raises IntegrityError.
     """
     with database.write() as session:
         if not database.is_sqlite:
@@ -61,7 +95,8 @@ def store(database: Database, batches: Sequence[Batch], *, most: backlogs.Load |
             for batch in batches
             for draft, stream in zip(batch.drafts, batch.streams, strict=True)
         ]
-        writer = _Writer(heads, find_known(session, keys), starts.Starts(session, heads))
+        known = find_known(session, keys) if look else {}
+        writer = _Writer(heads, known, starts.Starts(session, heads))
         placed = [writer.place(batch) for batch in batches]
         crowded = backlogs.admit(session, most, heads, writer.reached()) if most else {}
         woken = writer.write(session)
