@@ -44,7 +44,7 @@ def test_no_cursor_reads_out_of_order_or_misses_an_event(yard: Yard, monkeypatch
 def test_without_the_streams_lock_the_same_race_goes_wrong(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look_only(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, rows.Head]:
+    def look_only(session: Session, stream_ids: Collection[UUID], **_: bool) -> dict[UUID, rows.Head]:
         query = select(Stream).where(Stream.id.in_(stream_ids))
         now = datetime.now(UTC)
         return {row.id: rows.Head(row.head_seq, row.tail_seq, None, now) for row in session.scalars(query)}
@@ -62,7 +62,7 @@ def test_with_seqs_from_a_counter_instead_of_the_lock_readers_miss_events(
 ) -> None:
     counters: dict[UUID, Iterator[int]] = defaultdict(lambda: itertools.count(0, 3))
 
-    def count(session: Session, stream_ids: Collection[UUID]) -> dict[UUID, rows.Head]:
+    def count(session: Session, stream_ids: Collection[UUID], **_: bool) -> dict[UUID, rows.Head]:
         now = datetime.now(UTC)
         return {stream_id: rows.Head(next(counters[stream_id]), 1, None, now) for stream_id in stream_ids}
 

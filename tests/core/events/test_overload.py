@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -69,15 +70,22 @@ def test_a_stream_that_somebody_locks_refuses_its_own_events_within_seconds_and_
         with closing(locker.connect()) as held, ThreadPoolExecutor(2) as pool:
             held.execute(text(_LOCK_ADAS_STREAM))
             start = threading.Barrier(2)
+            waited: dict[str, float] = {}
 
             def send(user: str) -> tuple[str, ...]:
                 start.wait(10)
-                return yard.accept("second", user=user)
+                began = time.monotonic()
+                try:
+                    return yard.accept("second", user=user)
+                finally:
+                    waited[user] = time.monotonic() - began
 
             ada, bob = pool.submit(send, "ada"), pool.submit(send, "bob")
             assert bob.result(10)[0].endswith("-2")
             with pytest.raises(Overloaded):
                 ada.result(10)
+            # Not five seconds, as other transactions; and at most twice: in a group, and alone.
+            assert 1.0 <= waited["ada"] < 4.5
             held.rollback()
         assert yard.accept("second", user="ada")[0].endswith("-2")
         yard.assert_ledgers_are_exact()

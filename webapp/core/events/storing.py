@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -83,10 +82,8 @@ def store(
     raises IntegrityError.
     """
     with database.write() as session:
-        if not database.is_sqlite:
-            session.connection().execute(_LOCK_TIMEOUT)
         stream_ids = {stream for batch in batches for stream in batch.streams}
-        heads = rows.lock(session, stream_ids)
+        heads = rows.lock(session, stream_ids, briefly=True)
         if len(heads) < len(stream_ids):
             message = "The user of these events was removed meanwhile."
             raise NotFound(message)
@@ -104,9 +101,6 @@ def store(
         Stored(places, duplicates, woken, max((crowded.get(one, 0.0) for one in batch.streams), default=0.0))
         for batch, (places, duplicates) in zip(batches, placed, strict=True)
     ]
-
-
-_LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '1s'")
 
 
 class _Writer:
