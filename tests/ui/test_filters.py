@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from webapp.ui._filters import ago, duration, number, relative
+from webapp.ui._filters import ago, duration, number, one_or_many, relative
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -43,3 +43,11 @@ def test_the_exact_time_stands_in_the_title() -> None:
 def test_numbers_and_lengths_read_alike_everywhere() -> None:
     assert number(1_234_567).split("\N{NARROW NO-BREAK SPACE}") == ["1", "234", "567"]
     assert duration(0.25) == "250\N{NO-BREAK SPACE}ms"
+
+
+def test_one_of_a_thing_is_named_so() -> None:
+    assert [one_or_many("dead letters", count) for count in (0, 1, 2)] == [
+        "dead letters",
+        "dead letter",
+        "dead letters",
+    ]

@@ -47,6 +47,11 @@ def number(value: float) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def one_or_many(units: str, count: float) -> str:
+    """The unit of that many: `events`, but of one `event`."""
+    return units.removesuffix("s") if count == 1 else units
+
+
 class _Placed(Protocol):
     """Something that belongs to one environment of an account."""
 
@@ -78,5 +83,11 @@ def act(name: str) -> str:
 def add_filters(app: Flask) -> None:
     """Give the filters to `app`'s templates."""
     app.jinja_env.filters.update(
-        act=act, ago=ago, duration=duration, number=number, place=place, rfc3339=rfc3339
+        act=act,
+        ago=ago,
+        duration=duration,
+        number=number,
+        one_or_many=one_or_many,
+        place=place,
+        rfc3339=rfc3339,
     )
