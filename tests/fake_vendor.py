@@ -17,17 +17,9 @@ from webapp.core.runtime import Bell, Runtime
 from webapp.errors import AccessRefused, GrantRefused
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.secret import Secret
-from webapp.providers.base import (
-    Client,
-    DestinationKind,
-    Encoded,
-    EnvironmentListing,
-    Grant,
-    OutgoingEvent,
-    Reading,
-    Target,
-)
+from webapp.providers.base import Client, EnvironmentListing, Grant
 from webapp.providers.baselime import events
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 
 CONSOLE = "https://console.vendor.test"
 CLIENT_KEY = "baselime:client-1"

@@ -39,8 +39,8 @@ from webapp.models import (
     User,
 )
 from webapp.providers import registry
-from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 from webapp.providers.baselime import events as baselime
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 
 #: takes one event a request, and nothing else differs
 SINGLE = replace(baselime.EVENTS, name="baselime.single", batch_events=1)

@@ -10,8 +10,8 @@ import pytest
 
 from webapp.lib.http import Response
 from webapp.lib.secret import Secret
-from webapp.providers.base import OutgoingEvent, Setback, Target
 from webapp.providers.baselime import events
+from webapp.providers.receiving import OutgoingEvent, Setback, Target
 
 URL = "https://events.vendor.test"
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

@@ -22,8 +22,9 @@ from webapp.errors import (
 )
 from webapp.lib.http import Http
 from webapp.lib.secret import Secret
-from webapp.providers.base import Grant, Installs, ListsEnvironments, Receives, Refreshes, Revokes
+from webapp.providers.base import Grant, Installs, ListsEnvironments, Refreshes, Revokes
 from webapp.providers.baselime import Baselime
+from webapp.providers.receiving import Receives
 from webapp.settings import Settings
 
 #: exchange or refresh

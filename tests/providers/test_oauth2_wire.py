@@ -19,8 +19,9 @@ from webapp.errors import (
 from webapp.lib.http import Request, Response
 from webapp.lib.secret import Secret
 from webapp.oauth2_vendors import OAuth2Vendor
-from webapp.providers.base import Grant, Target
+from webapp.providers.base import Grant
 from webapp.providers.oauth2 import StandardVendor
+from webapp.providers.receiving import Target
 from webapp.settings import Settings
 
 NORTH = "https://north.vendor.test"

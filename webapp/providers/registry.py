@@ -6,11 +6,12 @@ Three are rows of their own; every entry of `HITCHPOST_OAUTH2` is one more by th
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from webapp.providers.base import DestinationKind, Provider, Receives
+from webapp.providers.base import Provider
 from webapp.providers.baselime import Baselime
 from webapp.providers.last9 import Last9
 from webapp.providers.librato import Librato
 from webapp.providers.oauth2 import StandardVendor, cloudevents
+from webapp.providers.receiving import DestinationKind, Receives
 
 if TYPE_CHECKING:
     from webapp.settings import Settings

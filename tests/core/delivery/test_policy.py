@@ -8,7 +8,7 @@ import pytest
 from webapp.core.delivery.policy import Step, Verdict, judge, wait_seconds
 from webapp.core.delivery.sending import Answer
 from webapp.models import AttemptOutcome as Outcome
-from webapp.providers.base import OutgoingEvent, Reading, Setback
+from webapp.providers.receiving import OutgoingEvent, Reading, Setback
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

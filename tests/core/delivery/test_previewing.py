@@ -14,7 +14,7 @@ from webapp.core.queries.events import find_event
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.lib.http import Request, Response
 from webapp.models import Base, Destination
-from webapp.providers.base import Encoded
+from webapp.providers.receiving import Encoded
 
 CANARY = "canary-ingest-key"
 

@@ -12,9 +12,9 @@ from webapp.core import connections, destinations
 from webapp.core.destinations.settings import check
 from webapp.errors import Conflict, Invalid, NotFound
 from webapp.models import AuditLine, Destination, Environment, Hold
-from webapp.providers.base import DestinationKind
 from webapp.providers.baselime.events import EVENTS
 from webapp.providers.forms import FieldKind, FormField
+from webapp.providers.receiving import DestinationKind
 from webapp.providers.registry import KINDS
 
 

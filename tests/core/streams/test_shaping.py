@@ -9,7 +9,7 @@ from webapp.core.streams import shaping
 from webapp.core.streams.freshness import Freshness, read_limit
 from webapp.core.streams.pages import Page
 from webapp.core.streams.shaping import Shape, shape_of, shape_page
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -11,18 +11,9 @@ from webapp.errors import AccessRefused, Fault, Invalid
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.secret import Secret
 from webapp.providers.answers import access_refusal, json_of, retry_after, words_of
-from webapp.providers.base import (
-    DestinationKind,
-    Encoded,
-    EnvironmentListing,
-    OutgoingEvent,
-    Proposal,
-    Reading,
-    Setback,
-    StoredCredential,
-    Target,
-)
+from webapp.providers.base import EnvironmentListing, Proposal, StoredCredential
 from webapp.providers.forms import FieldKind, FormField
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 from webapp.settings import Settings
 
 #: The one that it accepts.

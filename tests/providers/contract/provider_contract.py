@@ -25,16 +25,11 @@ from webapp.providers.base import (
     EnvironmentListing,
     Installs,
     ListsEnvironments,
-    OutgoingEvent,
     Provider,
-    Reading,
-    Receives,
-    Rechecks,
     Refreshes,
     Revokes,
-    Setback,
-    Target,
 )
+from webapp.providers.receiving import OutgoingEvent, Reading, Receives, Rechecks, Setback, Target
 from webapp.providers.registry import KINDS
 
 ODD_BODIES = [b"", b"null", b"[]", b"{}", b'{"errors":7}', b'{"error":[]}', b'{"invalid":{}}', b"<html>"]

@@ -10,8 +10,9 @@ import pytest
 from tests.providers.contract.provider_contract import Answer, Connected, ProviderContract, event
 from webapp.lib.http import Request
 from webapp.lib.secret import Secret
-from webapp.providers.base import EnvironmentListing, Setback, Target
+from webapp.providers.base import EnvironmentListing
 from webapp.providers.baselime import Baselime
+from webapp.providers.receiving import Setback, Target
 from webapp.settings import Settings
 
 SECOND = json.loads(event(2).body)

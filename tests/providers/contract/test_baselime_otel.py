@@ -13,8 +13,9 @@ from tests.providers.contract.test_baselime import TestBaselime as OfEvents
 from webapp.lib.http import Response
 from webapp.lib.otlp import SIGNALS, Partial, write_answer
 from webapp.lib.secret import Secret
-from webapp.providers.base import EnvironmentListing, Setback, Target
+from webapp.providers.base import EnvironmentListing
 from webapp.providers.baselime import Baselime
+from webapp.providers.receiving import Setback, Target
 from webapp.settings import Settings
 
 PROTOBUF = {"content-type": "application/x-protobuf"}

@@ -16,7 +16,8 @@ from webapp.core.runtime import Runtime
 from webapp.errors import Invalid
 from webapp.lib.secret import Secret
 from webapp.providers import registry
-from webapp.providers.base import DestinationKind, EnvironmentListing, Setback, Target
+from webapp.providers.base import EnvironmentListing
+from webapp.providers.receiving import DestinationKind, Setback, Target
 from webapp.settings import Settings
 
 

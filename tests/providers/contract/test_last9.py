@@ -7,8 +7,9 @@ import pytest
 
 from tests.providers.contract.provider_contract import Answer, Connected, ProviderContract
 from webapp.lib.secret import Secret
-from webapp.providers.base import EnvironmentListing, Setback, Target
+from webapp.providers.base import EnvironmentListing
 from webapp.providers.last9 import Last9
+from webapp.providers.receiving import Setback, Target
 from webapp.settings import Settings
 
 

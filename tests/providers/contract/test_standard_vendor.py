@@ -14,8 +14,9 @@ from tests.providers.contract.provider_contract import Answer, Connected, Provid
 from tests.services.oidc import OidcServer
 from webapp.lib.secret import Secret
 from webapp.oauth2_vendors import OAuth2Vendor
-from webapp.providers.base import EnvironmentListing, Setback, Target
+from webapp.providers.base import EnvironmentListing
 from webapp.providers.oauth2 import StandardVendor
+from webapp.providers.receiving import Setback, Target
 from webapp.settings import Settings
 
 

@@ -14,7 +14,7 @@ from webapp.core.runtime import Runtime
 from webapp.errors import HitchpostError, NotFound, VaultError
 from webapp.lib.secret import Secret
 from webapp.models import Account, Connection, ConnectionState, CredentialKind, Environment
-from webapp.providers.base import DestinationKind, Receives, Target
+from webapp.providers.receiving import DestinationKind, Receives, Target
 
 
 class NoAim(HitchpostError):

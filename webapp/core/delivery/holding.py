@@ -19,7 +19,7 @@ from webapp.core.streams.settling import Next, settle
 from webapp.lib.database import db_time, is_contention
 from webapp.lib.http import Http
 from webapp.models import Hold
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 A = TypeVar("A")
 

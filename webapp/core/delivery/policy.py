@@ -12,7 +12,7 @@ from enum import Enum, auto
 from webapp.core.delivery.sending import Answer
 from webapp.lib.backoff import full_jitter
 from webapp.models import AttemptOutcome
-from webapp.providers.base import Reading, Setback
+from webapp.providers.receiving import Reading, Setback
 
 #: The ladder: first about a second, then twice as long each time, at most a quarter of an hour.
 _BASE_SECONDS, _CAP_SECONDS = 1.0, 900.0

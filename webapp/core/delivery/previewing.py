@@ -23,7 +23,7 @@ from webapp.errors import Conflict
 from webapp.lib import clock
 from webapp.lib.http import Request
 from webapp.models import Stream
-from webapp.providers.base import DestinationKind, OutgoingEvent, Receives, Target
+from webapp.providers.receiving import DestinationKind, OutgoingEvent, Receives, Target
 
 #: How many of the latest events are looked through for one that would be sent.
 LOOKED_AT = 20

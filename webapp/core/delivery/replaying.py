@@ -20,7 +20,7 @@ from webapp.core.streams.settling import Next
 from webapp.core.streams.shaping import Shape
 from webapp.lib.database import db_time
 from webapp.models import DeadLetter, DeadLetterState, Destination
-from webapp.providers.base import OTLP_TYPES, OutgoingEvent
+from webapp.providers.receiving import OTLP_TYPES, OutgoingEvent
 
 #: served before the stream has its turn
 _MOST = 50

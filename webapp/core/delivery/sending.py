@@ -11,7 +11,7 @@ from webapp.errors import VendorRateLimited, VendorUnavailable
 from webapp.lib import clock
 from webapp.lib.http import Http, Response, host_of
 from webapp.models import AttemptOutcome
-from webapp.providers.base import OutgoingEvent, Reading, Rechecks, Setback
+from webapp.providers.receiving import OutgoingEvent, Reading, Rechecks, Setback
 
 _NO_USE = (Setback.REFUSED, Setback.TOO_LARGE)
 

@@ -8,7 +8,7 @@ from webapp.core.streams.attempts import Run
 from webapp.core.streams.settling import Next, Rejection, Settlement
 from webapp.lib.database import db_time
 from webapp.models import Hold
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 #: A vendor that takes one event a request is settled after so many requests, or so many seconds.
 _MOST_REQUESTS, _MOST_SECONDS = 50, 0.25

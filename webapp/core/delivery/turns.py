@@ -26,7 +26,7 @@ from webapp.lib import logs
 from webapp.lib.backoff import full_jitter
 from webapp.lib.database import db_time
 from webapp.models import AttemptOutcome, CredentialKind, Hold
-from webapp.providers.base import DestinationKind, OutgoingEvent
+from webapp.providers.receiving import DestinationKind, OutgoingEvent
 
 log = logs.get(__name__)
 

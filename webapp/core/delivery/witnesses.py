@@ -12,7 +12,7 @@ from webapp.core.streams import attempts
 from webapp.core.streams.leases import Lease
 from webapp.lib import clock
 from webapp.models import AttemptOutcome, Destination
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 #: An event whose size was measured here needs no other witness.
 OURSELVES = "Measured here: no request was made."

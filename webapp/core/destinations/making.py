@@ -15,7 +15,7 @@ from webapp.core.runtime import Runtime
 from webapp.core.streams import rows as streams
 from webapp.errors import Conflict, NotFound
 from webapp.models import ConnectionState, Destination, Environment, Hold
-from webapp.providers.base import DestinationKind, Receives
+from webapp.providers.receiving import DestinationKind, Receives
 from webapp.providers.registry import kind_named
 
 

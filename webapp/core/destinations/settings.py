@@ -10,9 +10,9 @@ from webapp.core.streams.freshness import read_limit
 from webapp.core.streams.mapping import read_mapping
 from webapp.core.streams.paths import Misread
 from webapp.errors import Fault, Invalid
-from webapp.providers.base import DestinationKind
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FieldKind, FormField
+from webapp.providers.receiving import DestinationKind
 
 _MOST_PATTERNS, _PATTERN_CHARACTERS = 50, 512
 #: settings with a grammar of their own, and what reads it

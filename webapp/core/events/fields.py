@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webapp.errors import Fault
-from webapp.providers.base import OTLP_TYPES
+from webapp.providers.receiving import OTLP_TYPES
 
 MAX_CHARACTERS = 512
 #: RFC 3339 §5.6, with the zone that it requires

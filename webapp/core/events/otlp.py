@@ -19,7 +19,7 @@ from webapp.core.events.showing import content_id
 from webapp.core.runtime import Runtime
 from webapp.lib import clock, otlp
 from webapp.lib.otlp import Message, Partial, Signal
-from webapp.providers.base import OTLP_TYPES
+from webapp.providers.receiving import OTLP_TYPES
 
 #: What stands for the sender of OTLP, which names none.
 SOURCE = "otlp"

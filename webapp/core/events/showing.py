@@ -8,7 +8,7 @@ from typing import Any
 from webapp.errors import Invalid
 from webapp.lib import otlp
 from webapp.lib.plain_json import compact
-from webapp.providers.base import OTLP_TYPES
+from webapp.providers.receiving import OTLP_TYPES
 
 #: An id has at most 512 characters, each at most six bytes as JSON.
 OWN_ID_BYTES = 3_200

@@ -13,7 +13,7 @@ from webapp.core.installs import courier
 from webapp.core.runtime import Runtime
 from webapp.errors import NotFound, VendorError
 from webapp.models import Account, Connection, Destination, Environment, User
-from webapp.providers.base import Target
+from webapp.providers.receiving import Target
 
 _TYPE = "hitchpost.connected"
 

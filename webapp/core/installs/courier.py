@@ -8,7 +8,7 @@ from webapp.errors import VendorUnavailable
 from webapp.lib import clock
 from webapp.lib.secret import Secret
 from webapp.lib.times import rfc3339
-from webapp.providers.base import OutgoingEvent, Receives, Target
+from webapp.providers.receiving import OutgoingEvent, Receives, Target
 
 _SOURCE = "hitchpost"
 

@@ -13,7 +13,7 @@ from webapp.core.events.showing import OWN_ID_BYTES, own_id, readable
 from webapp.core.queries.paging import PAGE_ROWS, AnyRow, AnySelect, Page, bounded, cut, read_mark
 from webapp.errors import NotFound
 from webapp.models import Event, Stream, User
-from webapp.providers.base import OTLP_TYPES
+from webapp.providers.receiving import OTLP_TYPES
 
 _PUBLIC_ID = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,17})")
 

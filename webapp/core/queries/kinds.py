@@ -5,16 +5,9 @@ from typing import Any, Protocol, cast
 
 from webapp.core.runtime import Runtime
 from webapp.errors import Fault, Invalid, NotFound
-from webapp.providers.base import (
-    Authorizes,
-    Connects,
-    DestinationKind,
-    Installs,
-    Provider,
-    Receives,
-    TakesBack,
-)
+from webapp.providers.base import Authorizes, Connects, Installs, Provider, TakesBack
 from webapp.providers.forms import FormField
+from webapp.providers.receiving import DestinationKind, Receives
 
 
 def provider_named(runtime: Runtime, name: str) -> Provider:

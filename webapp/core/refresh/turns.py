@@ -17,7 +17,8 @@ from webapp.errors import GrantRefused, VaultError, VendorAnswerInvalid, VendorE
 from webapp.lib import logs, network
 from webapp.lib.secret import Secret
 from webapp.models import Connection, ConnectionState, CredentialKind
-from webapp.providers.base import Grant, Receives, Refreshes
+from webapp.providers.base import Grant, Refreshes
+from webapp.providers.receiving import Receives
 
 log = logs.get(__name__)
 

@@ -13,7 +13,7 @@ from webapp.core.streams.freshness import Freshness
 from webapp.errors import HitchpostError
 from webapp.lib.database import db_time
 from webapp.models import Event, Stream
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 #: a page is never more than this
 MOST_ROWS, MOST_BYTES = 5_000, 6_000_000

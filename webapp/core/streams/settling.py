@@ -14,7 +14,7 @@ from webapp.errors import Fenced
 from webapp.lib.database import db_time
 from webapp.lib.ids import uuid7
 from webapp.models import DeadLetter, Destination, Hold, Stream
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 
 class Next(Enum):

@@ -15,7 +15,7 @@ from webapp.core.streams.freshness import Freshness, freshness_of
 from webapp.core.streams.mapping import Change, read_mapping
 from webapp.core.streams.pages import Page
 from webapp.core.streams.paths import parse_envelope
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

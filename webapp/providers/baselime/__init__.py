@@ -9,19 +9,11 @@ from urllib.parse import quote, urlsplit
 
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
-from webapp.providers.base import (
-    Client,
-    DestinationKind,
-    Encoded,
-    EnvironmentListing,
-    Grant,
-    OutgoingEvent,
-    Reading,
-    Target,
-)
+from webapp.providers.base import Client, EnvironmentListing, Grant
 from webapp.providers.baselime import events as events_api
 from webapp.providers.baselime import oauth, otel
 from webapp.providers.client_secrets import ClientSecrets
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 from webapp.settings import Settings
 
 

@@ -13,7 +13,7 @@ from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Response
 from webapp.lib.secret import Secret
-from webapp.providers.base import OutgoingEvent
+from webapp.providers.receiving import OutgoingEvent
 
 _WORDS_CHARACTERS = 300
 _DEFAULT_REASON = "Baselime listed it as invalid"

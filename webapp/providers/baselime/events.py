@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from webapp.lib import retry_after
 from webapp.lib.http import Request, Response
-from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 from webapp.providers.baselime import answers
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FormField
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 
 #: Visible ASCII: what a header can carry. (The docs name no grammar.)
 _HEADER_PATTERN = "[!-~]([ -~]*[!-~])?"

@@ -16,10 +16,10 @@ from webapp.errors import Invalid
 from webapp.lib import otlp, retry_after
 from webapp.lib.http import Request, Response
 from webapp.providers.answers import is_page
-from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 from webapp.providers.baselime import answers
 from webapp.providers.choosing import CHOOSING_OTLP
 from webapp.providers.forms import FieldKind, FormField
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 
 PROTOBUF = "application/x-protobuf"
 _WORDS_CHARACTERS = 300

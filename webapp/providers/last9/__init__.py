@@ -11,21 +11,12 @@ from webapp.errors import AccessRefused, Fault, GrantRefused, Invalid
 from webapp.lib import clock
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
-from webapp.providers.base import (
-    DestinationKind,
-    Encoded,
-    EnvironmentListing,
-    Grant,
-    OutgoingEvent,
-    Proposal,
-    Reading,
-    StoredCredential,
-    Target,
-)
+from webapp.providers.base import EnvironmentListing, Grant, Proposal, StoredCredential
 from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.last9 import api, change_events
 from webapp.providers.last9.address import Address, Refused, check_host, is_organization, read_address
 from webapp.providers.last9.paste import FIELD, Paste, Pasted, read_paste, refuse
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 from webapp.settings import Settings
 
 _DEFAULT_HOST = "app.last9.io"

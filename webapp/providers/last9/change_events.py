@@ -12,9 +12,9 @@ from typing import Any
 from webapp.lib.http import Request, Response
 from webapp.lib.times import rfc3339
 from webapp.providers.answers import is_page, retry_after, words_of
-from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FieldKind, FormField
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 
 #: The two spellings: of the service, of the environment.
 LABELS = {

@@ -13,22 +13,13 @@ from webapp.errors import AccessRefused, Fault, Invalid
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.secret import Secret
 from webapp.providers.answers import is_page
-from webapp.providers.base import (
-    DestinationKind,
-    Encoded,
-    EnvironmentListing,
-    OutgoingEvent,
-    Proposal,
-    Reading,
-    Setback,
-    StoredCredential,
-    Target,
-)
+from webapp.providers.base import EnvironmentListing, Proposal, StoredCredential
 from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.librato import annotations, api, measurements
 from webapp.providers.librato.api import Role
 from webapp.providers.librato.paste import check_email, check_token
 from webapp.providers.librato.words import is_rate_limit, wait_of, words_of
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 from webapp.settings import Settings
 
 #: The field of the form to take back with.

@@ -15,10 +15,10 @@ from urllib.parse import quote, urlencode
 from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
-from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Target
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.librato.api import headers
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Target
 
 _NAME_CHARACTERS = 255
 _TITLE_CHARACTERS = 255

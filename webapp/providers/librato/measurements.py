@@ -13,10 +13,10 @@ from typing import Any
 from webapp.errors import Invalid
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Request, Response
-from webapp.providers.base import DestinationKind, Encoded, OutgoingEvent, Target
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FormField
 from webapp.providers.librato.api import headers
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Target
 
 _MOST = 300
 _NAME = re.compile(r"[^A-Za-z0-9.:_-]+")

@@ -18,20 +18,11 @@ from webapp.errors import (
 from webapp.lib.http import Http, Response
 from webapp.lib.secret import Secret
 from webapp.oauth2_vendors import OAuth2Vendor
-from webapp.providers.base import (
-    Authorization,
-    Client,
-    DestinationKind,
-    Encoded,
-    EnvironmentListing,
-    Grant,
-    OutgoingEvent,
-    Reading,
-    Target,
-)
+from webapp.providers.base import Authorization, Client, EnvironmentListing, Grant
 from webapp.providers.client_secrets import ClientSecrets
 from webapp.providers.oauth2 import account, cloudevents, requests
 from webapp.providers.oauth2.metadata import Issuer, Metadata
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 from webapp.settings import Settings
 
 T = TypeVar("T")

@@ -10,15 +10,8 @@ from typing import Any
 
 from webapp.lib.http import Request, Response
 from webapp.providers.answers import is_page, retry_after, words_of
-from webapp.providers.base import (
-    DestinationKind,
-    Encoded,
-    OutgoingEvent,
-    Reading,
-    Setback,
-    Target,
-)
 from webapp.providers.choosing import CHOOSING
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
 
 _SUFFIX = ".cloudevents"
 _BATCH_BYTES, _BATCH_EVENTS = 1_000_000, 100
