@@ -46,6 +46,15 @@ from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, 
 SINGLE = replace(baselime.EVENTS, name="baselime.single", batch_events=1)
 ACTOR = audit.Actor("user:test")
 
+#: what a request is answered that holds poison, unless that is listed
+MANNERS = {
+    "refuses": Response(status=400, body=b'{"message": "Bad Request"}'),
+    "breaks": Response(status=500, body=b'{"message": "Internal Error"}'),
+    "conflicts": Response(status=409),
+    "shuts out": Response(status=403, headers={"content-type": "text/html"}, body=b"<html>Blocked"),
+    "is elsewhere": Response(status=404),
+}
+
 Say = Callable[[list[dict[str, Any]]], Response]
 
 
@@ -74,7 +83,7 @@ class Inbox:
     #: the ids of each request, in order
     requests: list[list[str]] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)
-    #: how it speaks of poison: it lists it, refuses the whole without a list, or breaks
+    #: how it speaks of poison: it "lists" it, or answers the whole with one of MANNERS
     manner: str = "lists"
     #: what the next requests meet; a lost answer is one that took the events first
     say: list[Say | Exception] = field(default_factory=list)
@@ -100,10 +109,8 @@ class Inbox:
 
     def answer(self, key: str, batch: list[dict[str, Any]]) -> Response:
         bad = [event for event in batch if event["id"] in self.poison]
-        if bad and self.manner == "refuses":
-            return Response(status=400, body=b'{"message": "Bad Request"}')
-        if bad and self.manner == "breaks":
-            return Response(status=500, body=b'{"message": "Internal Error"}')
+        if bad and self.manner in MANNERS:
+            return MANNERS[self.manner]
         self.taken += [(key, event) for event in batch if event not in bad]
         if bad:
             return Response(status=400, body=json.dumps({"message": "Bad Request", "invalid": bad}).encode())

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select, update
 
 from tests.forwarding import ACTOR, SINGLE, Yard, postgres_yard_url, sqlite_yard_url, yard
@@ -90,6 +91,21 @@ def test_the_owner_is_warned_once_a_week_before_anything_expires(yard: Yard) -> 
         assert session.scalars(select(Notice.kind)).all() == ["destination.expiry"]
         row = session.scalars(select(Destination)).one()
     assert (row.expired, row.cursor_seq) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "warned", "expired"), [(22.99, 0, 0), (23.01, 1, 0), (29.99, 1, 0), (30.01, 0, 2)]
+)
+def test_the_warning_comes_at_23_days_and_the_end_at_30(
+    yard: Yard, days: float, warned: int, expired: int
+) -> None:
+    held(yard, days)
+    age(yard, 40)
+    retention.sweep(yard.runtime)
+    with yard.runtime.database.read() as session:
+        told = session.scalar(select(func.count()).where(Notice.kind == "destination.expiry"))
+        assert (told, session.scalars(select(Destination.expired)).one()) == (warned, expired)
+    yard.assert_ledgers_are_exact()
 
 
 def test_after_thirty_days_what_waited_as_long_expires_and_the_ledger_counts_it(yard: Yard) -> None:

@@ -21,6 +21,7 @@ from webapp.lib import retry_after as waits
 from webapp.lib import strict_json
 from webapp.lib.http import ANSWER_BYTES, Response
 from webapp.lib.secret import Secret
+from webapp.providers.receiving import Setback
 
 #: No vendor makes us wait longer than this, in seconds, whatever it asks.
 LONGEST_WAIT_SECONDS = waits.CAP_SECONDS
@@ -45,6 +46,36 @@ def is_page(response: Response) -> bool:
     """Whether something in between answered with HTML: that says nothing about what was asked."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind in {"text/html", "application/xhtml+xml"} or response.body.lstrip()[:1] == b"<"
+
+
+def setback_of(response: Response) -> Setback:
+    """Why events of a request are not settled, by its status, at any vendor that says no more of it.
+
+    Only 400 and 422 speak of the events, and 413 of how much they are. What is not in the table speaks of
+    the address (404, 405, 410, 415, a redirect) or of the moment, and never of an event: it is tried again.
+    So is what a web page refuses: something in between wrote it, which knows neither keys nor events, but
+    may well count requests and bytes.
+    """
+    if is_page(response) and response.status not in _BY_ANYBODY:
+        return Setback.TRANSIENT
+    return _SETBACKS.get(response.status, Setback.TRANSIENT)
+
+
+_SETBACKS: Mapping[int, Setback] = {
+    400: Setback.REFUSED,
+    401: Setback.KEY_REFUSED,
+    403: Setback.KEY_REFUSED,
+    413: Setback.TOO_LARGE,
+    422: Setback.REFUSED,
+    429: Setback.RATE_LIMITED,
+}
+_BY_ANYBODY = frozenset({413, 429})
+
+
+def errors_in(response: Response) -> bool:
+    """Whether an answer names errors: one that is 2xx may do so all the same."""
+    body = _object(response)
+    return bool(body.get("errors") or body.get("error"))
 
 
 def token_refusal(response: Response, hidden: Sequence[Secret] = ()) -> VendorError:

@@ -145,10 +145,11 @@ def test_too_large_a_request_is_halved_and_grows_again(yard: Yard) -> None:
     assert yard.row(destination_id).dead == 0
 
 
-def test_an_event_that_alone_gets_5xx_is_parked_when_others_there_succeed(yard: Yard) -> None:
+@pytest.mark.parametrize("manner", ["breaks", "conflicts", "shuts out"])
+def test_an_event_that_alone_fails_is_parked_when_others_there_succeed(yard: Yard, manner: str) -> None:
     destination_id = yard.destination(who="ada")
     yard.destination(who="bob")
-    yard.inbox.poison, yard.inbox.manner = {"bad"}, "breaks"
+    yard.inbox.poison, yard.inbox.manner = {"bad"}, manner
     yard.accept("bad")
     yard.drain(hastened=7)
     yard.change(update(Attempt).values(started_at=clock.now() - timedelta(hours=1, seconds=1)))
@@ -172,6 +173,19 @@ def test_an_event_that_alone_gets_5xx_is_parked_when_the_one_behind_it_gets_thro
     yard.drain(hastened=1)
     assert parked(yard, destination_id) == [1]
     assert yard.inbox.ids == ["good", "better"]
+
+
+def test_an_address_that_is_not_there_costs_no_event_though_others_succeed(yard: Yard) -> None:
+    destination_id = yard.destination(who="ada")
+    yard.destination(who="bob")
+    yard.inbox.poison, yard.inbox.manner = {"fine"}, "is elsewhere"
+    yard.accept("fine")
+    yard.drain(hastened=7)
+    yard.change(update(Attempt).values(started_at=clock.now() - timedelta(hours=1, seconds=1)))
+    yard.accept("good", user="bob")
+    yard.drain(hastened=1)
+    row = yard.row(destination_id)
+    assert (row.dead, row.cursor_seq, row.failures > 7) == (0, 0, True)
 
 
 def test_a_vendor_that_is_down_for_hours_costs_no_event(yard: Yard) -> None:

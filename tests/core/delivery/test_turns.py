@@ -1,6 +1,8 @@
 """Turns: what waits is sent in order, and the ledger knows it."""
 
 from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -11,6 +13,7 @@ from webapp.core.delivery.turns import take_turn
 from webapp.core.streams.leases import lease_next
 from webapp.errors import VendorUnavailable
 from webapp.lib import clock
+from webapp.lib.http import Response
 from webapp.models import (
     AttemptOutcome,
     ConnectionState,
@@ -218,11 +221,18 @@ def test_events_that_come_while_a_destination_waits_do_not_hasten_it_and_go_out_
     assert yard.inbox.ids == ["a", "b"]
 
 
+def dated(batch: list[dict[str, Any]]) -> Response:
+    """To be tried again two minutes later, told as a date."""
+    moment = format_datetime(clock.now() + timedelta(seconds=120), usegmt=True)
+    return status(503, retry_after=moment)(batch)
+
+
 @pytest.mark.parametrize(
     ("answer", "least", "most"),
     [
         (status(429, retry_after="120"), 120, 120),
         (status(503, retry_after="120"), 120, 120),
+        (dated, 118, 120),
         (status(429, retry_after="999999"), 3600, 3600),
         (status(429), 6, 60),  # the first step of the yard's ladder
         (status(500), 6, 60),  # the first step of the yard's ladder

@@ -35,6 +35,11 @@ class TestBaselime(ProviderContract):
         "a list in a shape nobody documented": Answer(
             status=400, body=b'{"invalid":[{"odd":1},{"odd":2}]}', events=2, settled=2, rejected=(0, 1)
         ),
+        "a 2xx with such a list": Answer(
+            status=200, body=json.dumps({"invalid": [SECOND]}).encode(), events=3, settled=3, rejected=(1,)
+        ),
+        "a 2xx that says error": Answer(status=200, body=b'{"error":"no"}', setback=Setback.REFUSED),
+        "a page that shuts out": Answer(status=403, body=b"<html>", setback=Setback.TRANSIENT),
         "a bad request": Answer(status=400, body=b'{"message":"Bad Request"}', setback=Setback.REFUSED),
         "unauthorised": Answer(status=401, body=b'{"message":"Unauthorised"}', setback=Setback.KEY_REFUSED),
         "forbidden": Answer(status=403, setback=Setback.KEY_REFUSED),

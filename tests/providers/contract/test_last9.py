@@ -35,10 +35,17 @@ class TestLast9(ProviderContract):
             status=400, body=b'{"error":"invalid access token"}', setback=Setback.KEY_REFUSED
         ),
         "too low a scope": Answer(status=403, setback=Setback.KEY_REFUSED),
-        "the wrong organization": Answer(status=404, setback=Setback.REFUSED),
+        "the wrong organization": Answer(status=404, setback=Setback.TRANSIENT),
         "a bad event": Answer(
             status=400, body=b'{"error":"event_name is required"}', setback=Setback.REFUSED
         ),
+        "an event that it cannot read": Answer(
+            status=400, body=b'{"error":"unexpected token < in JSON"}', setback=Setback.REFUSED
+        ),
+        "a 2xx that says error": Answer(
+            status=200, body=b'{"error":"unknown data source"}', setback=Setback.REFUSED
+        ),
+        "a proxy's page": Answer(status=413, body=b"<html>", setback=Setback.TOO_LARGE),
         "too large": Answer(status=413, setback=Setback.TOO_LARGE),
         "a limit on series": Answer(status=422, setback=Setback.REFUSED),
         "slow down": Answer(

@@ -45,9 +45,12 @@ class TestLibrato(ProviderContract):
         "a rate limit with its time": Answer(
             status=429, headers={"retry-after": "30"}, setback=Setback.RATE_LIMITED, retry_after=30.0
         ),
-        "not JSON": Answer(status=415, setback=Setback.REFUSED),
+        "not JSON": Answer(status=415, setback=Setback.TRANSIENT),
         "already there": Answer(status=422, setback=Setback.REFUSED),
-        "unknown": Answer(status=404, setback=Setback.REFUSED),
+        "unknown": Answer(status=404, setback=Setback.TRANSIENT),
+        "a 2xx that says errors": Answer(
+            status=200, body=b'{"errors":{"params":{"title":["is odd"]}}}', setback=Setback.REFUSED
+        ),
         "too large": Answer(status=413, setback=Setback.TOO_LARGE),
         "maintenance": Answer(
             status=503, body=b'{"errors":{"system":["down for maintenance"]}}', setback=Setback.TRANSIENT

@@ -31,7 +31,7 @@ class TestStandardVendor(ProviderContract):
         ),
         "too low a scope": Answer(status=403, setback=Setback.KEY_REFUSED),
         "a bad batch": Answer(status=400, setback=Setback.REFUSED),
-        "another media type": Answer(status=415, setback=Setback.REFUSED),
+        "another media type": Answer(status=415, setback=Setback.TRANSIENT),
         "nothing at that address": Answer(status=404, setback=Setback.TRANSIENT),
         "too large": Answer(status=413, setback=Setback.TOO_LARGE),
         "slow down": Answer(

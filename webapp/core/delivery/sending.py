@@ -13,6 +13,8 @@ from webapp.lib.http import Http, Response, host_of
 from webapp.models import AttemptOutcome
 from webapp.providers.receiving import OutgoingEvent, Reading, Rechecks, Setback
 
+#: Of an answer that is to be tried again: a conflict, and pages by which something in between refuses.
+_OF_EVENTS = frozenset({400, 403, 409, 422})
 _NO_USE = (Setback.REFUSED, Setback.TOO_LARGE)
 
 
@@ -50,6 +52,15 @@ class Answer:
     def silent(self) -> bool:
         """Whether it met with the network's failure, with silence, or with a 5xx."""
         return self.host is not None and not self.alive and self.reading.setback is Setback.TRANSIENT
+
+    @property
+    def may_blame_events(self) -> bool:
+        """Whether it may fail over what it was sent: with a 5xx, a conflict, or a page that shuts it out.
+
+        What speaks of the address (404, 405, 410, a redirect) fails over every event alike.
+        """
+        failed = self.reading.setback is Setback.TRANSIENT and self.status is not None
+        return failed and (not self.alive or self.status in _OF_EVENTS)
 
     def run(self, outcome: AttemptOutcome) -> Run:
         """The request as an Attempt."""

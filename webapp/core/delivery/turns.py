@@ -259,7 +259,7 @@ class Turn:
     def _alone_since(self, answer: Answer) -> datetime | None:
         """Since when one event alone fails, if so often that it, and not the vendor, may be at fault."""
         holder = self._holder
-        if len(answer.events) > 1 or answer.status is None or answer.status < 500:
+        if len(answer.events) > 1 or not answer.may_blame_events:
             return None
         with holder.runtime.database.read() as session:
             return witnesses.failed_alone_since(session, holder.lease, answer)

@@ -5,10 +5,11 @@ every event already is what Baselime reads: `message`, `timestamp` (ms), and, wh
 them, `error`, `requestId`, `traceId`, `duration` and `level`, which it groups by. So a batch joins bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from webapp.lib import retry_after
 from webapp.lib.http import Request, Response
+from webapp.providers.answers import errors_in, setback_of
 from webapp.providers.baselime import answers
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FormField
@@ -79,26 +80,19 @@ def encode(events_url: str, events: Sequence[OutgoingEvent], target: Target) -> 
 def read(response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
     """What an answer means. Only 202 is documented as success; any other 2xx that is no HTML is taken as one.
 
-    400 with `invalid` names the rejected events, and the rest was taken. Where an entry names no event that
-    was sent, nobody knows which were taken: fewer are sent again, until the refused one is alone. 404, 405
-    and redirects speak of the address and never of an event: they are tried again.
+    400 with `invalid` names the rejected events, and the rest was taken; so does a 2xx that has such a list.
+    Where an entry names no event that was sent, nobody knows which were taken: fewer are sent again, until
+    the refused one is alone.
     """
     words = answers.words(response, target.secrets)
-    status = response.status
-    if 200 <= status < 300 and answers.is_plain(response):
+    answered = 200 <= response.status < 300 and answers.is_plain(response)
+    refused = bool(answers.invalid_entries(response)) or errors_in(response)
+    if answered and not refused:
         return Reading(settled=len(events), words=words)
-    if status == 400:
+    if answered or response.status == 400:
         return _bad_request(response, events, words)
     wait = retry_after.read(response.headers.get("retry-after"))
-    return Reading(settled=0, setback=_SETBACKS.get(status, Setback.TRANSIENT), words=words, retry_after=wait)
-
-
-_SETBACKS: Mapping[int, Setback] = {
-    401: Setback.KEY_REFUSED,
-    403: Setback.KEY_REFUSED,
-    413: Setback.TOO_LARGE,
-    429: Setback.RATE_LIMITED,
-}
+    return Reading(settled=0, setback=setback_of(response), words=words, retry_after=wait)
 
 
 def _bad_request(response: Response, events: Sequence[OutgoingEvent], words: str) -> Reading:

@@ -15,11 +15,11 @@ from collections.abc import Mapping, Sequence
 from webapp.errors import Invalid
 from webapp.lib import otlp, retry_after
 from webapp.lib.http import Request, Response
-from webapp.providers.answers import is_page
+from webapp.providers.answers import is_page, setback_of
 from webapp.providers.baselime import answers
 from webapp.providers.choosing import CHOOSING_OTLP
 from webapp.providers.forms import FieldKind, FormField
-from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 
 PROTOBUF = "application/x-protobuf"
 _WORDS_CHARACTERS = 300
@@ -84,24 +84,12 @@ def encode(otel_url: str, events: Sequence[OutgoingEvent], target: Target) -> En
 
 
 def read(response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
-    """What an answer means. The specification lets a sender give up on any 4xx; here only 400 and 413 speak
-    of the events, and the others are tried again.
-    """
+    """What an answer means. The specification lets a sender give up on any 4xx; here most are tried again."""
     words = answers.words(response, target.secrets)
     if 200 <= response.status < 300 and not is_page(response):
         return _success(response, events, target)
     wait = retry_after.read(response.headers.get("retry-after"))
-    setback = _SETBACKS.get(response.status, Setback.TRANSIENT)
-    return Reading(settled=0, setback=setback, words=words, retry_after=wait)
-
-
-_SETBACKS: Mapping[int, Setback] = {
-    400: Setback.REFUSED,
-    401: Setback.KEY_REFUSED,
-    403: Setback.KEY_REFUSED,
-    413: Setback.TOO_LARGE,
-    429: Setback.RATE_LIMITED,
-}
+    return Reading(settled=0, setback=setback_of(response), words=words, retry_after=wait)
 
 
 def _success(response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:

@@ -6,12 +6,13 @@ come in two spellings; a destination chooses one, since markers are matched by e
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webapp.lib.http import Request, Response
 from webapp.lib.times import rfc3339
-from webapp.providers.answers import is_page, retry_after, words_of
+from webapp.providers.answers import errors_in, is_page, retry_after, setback_of, words_of
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
@@ -60,6 +61,8 @@ KIND = DestinationKind(
     ),
 )
 
+#: As seen in its answers (vendor's clients, too); an "unexpected token" in what was sent is none of these.
+_OF_THE_TOKEN = re.compile(r"\bexpired\b|\b(access|refresh|authorization|api)[ _-]token\b", re.IGNORECASE)
 _ENVIRONMENT_NAMES = ("deployment_environment", "environment", "env")
 
 
@@ -90,20 +93,19 @@ def read(response: Response, target: Target) -> Reading:
     """What the answer means for the one event that was sent."""
     words = words_of(response, tuple(target.secrets.values()))
     wait = retry_after(response.headers)
-    if 200 <= response.status < 300 and not is_page(response):
+    if 200 <= response.status < 300 and not is_page(response) and not errors_in(response):
         return Reading(settled=1)
     setback = _setback(response, words)
     return Reading(settled=0, setback=setback, words=words, retry_after=wait)
 
 
 def _setback(response: Response, words: str) -> Setback:
-    if response.status == 429:
-        return Setback.RATE_LIMITED
-    if response.status >= 500 or response.status < 400 or is_page(response):
-        return Setback.TRANSIENT
-    if response.status in {401, 403} or "expired" in words.lower() or "token" in words.lower():
+    """By its status; but what is wrong with the access token may be told by any 4xx, and by a 2xx too."""
+    if response.status >= 500 or is_page(response):
+        return setback_of(response)
+    if response.status != 429 and _OF_THE_TOKEN.search(words):
         return Setback.KEY_REFUSED
-    return Setback.TOO_LARGE if response.status == 413 else Setback.REFUSED
+    return Setback.REFUSED if 200 <= response.status < 300 else setback_of(response)
 
 
 def _attributes(event: OutgoingEvent, settings: Mapping[str, Any]) -> dict[str, str | int | float | bool]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from webapp.errors import AccessRefused, Fault, Invalid
 from webapp.lib.http import Http, Request, Response
 from webapp.lib.secret import Secret
-from webapp.providers.answers import is_page
+from webapp.providers.answers import errors_in, is_page, setback_of
 from webapp.providers.base import EnvironmentListing, Proposal, StoredCredential
 from webapp.providers.forms import FieldKind, FormField
 from webapp.providers.librato import annotations, api, measurements
@@ -164,9 +164,8 @@ class Librato:
         return annotations.encode(events[0], target, self._base, self._events)
 
     def read(self, response: Response, events: Sequence[OutgoingEvent], target: Target) -> Reading:
-        """What the answer means; a rate limit is never a refusal."""
-        taken = 200 <= response.status < 300 and not is_page(response)
-        if taken and not (target.kind == measurements.KIND.name and measurements.errors_in(response)):
+        """What the answer means; a rate limit is never a refusal, and a 2xx may carry `errors`."""
+        if 200 <= response.status < 300 and not is_page(response) and not errors_in(response):
             return Reading(settled=len(events))
         words = words_of(response, tuple(target.secrets.values()))
         return Reading(
@@ -189,12 +188,9 @@ class Librato:
 def _setback(response: Response) -> Setback:
     if is_rate_limit(response):
         return Setback.RATE_LIMITED
-    if response.status in {401, 403} and not is_page(response):
-        return Setback.KEY_REFUSED
-    if response.status == 413:
-        return Setback.TOO_LARGE
-    refused = 200 <= response.status < 300 or (400 <= response.status < 500 and response.status != 408)
-    return Setback.REFUSED if refused and not is_page(response) else Setback.TRANSIENT
+    if 200 <= response.status < 300 and not is_page(response):
+        return Setback.REFUSED
+    return setback_of(response)
 
 
 def _stored(api_token: Secret) -> StoredCredential:

@@ -1,7 +1,7 @@
 """Measurements: the numbers of an event's data that a destination names, tagged, in batches.
 
 Librato docs, Measurements: JSON only; at most 1,000 a post is advised; names `A-Za-z0-9.:-_` up to 255; tag
-values up to 255. An answer that is 2xx may still carry `errors`.
+values up to 255.
 """
 
 import json
@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from webapp.errors import Invalid
-from webapp.lib import strict_json
-from webapp.lib.http import ANSWER_BYTES, Request, Response
+from webapp.lib.http import Request
 from webapp.providers.choosing import CHOOSING
 from webapp.providers.forms import FormField
 from webapp.providers.librato.api import headers
@@ -71,15 +69,6 @@ def encode(events: Sequence[OutgoingEvent], target: Target, base: str) -> Encode
         body=json.dumps({"measurements": measurements}).encode(),
     )
     return Encoded(request=request, count=count)
-
-
-def errors_in(response: Response) -> bool:
-    """Whether a 2xx answer carries errors all the same."""
-    try:
-        body = strict_json.loads(response.body, max_bytes=ANSWER_BYTES)
-    except Invalid:
-        return False
-    return isinstance(body, dict) and bool(body.get("errors"))
 
 
 def _measurements(event: OutgoingEvent, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

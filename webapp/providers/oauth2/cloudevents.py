@@ -5,27 +5,17 @@ stored envelope has beyond the specification's attributes goes out as extensions
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from webapp.lib.http import Request, Response
-from webapp.providers.answers import is_page, retry_after, words_of
+from webapp.providers.answers import is_page, retry_after, setback_of, words_of
 from webapp.providers.choosing import CHOOSING
-from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Setback, Target
+from webapp.providers.receiving import DestinationKind, Encoded, OutgoingEvent, Reading, Target
 
 _SUFFIX = ".cloudevents"
 _BATCH_BYTES, _BATCH_EVENTS = 1_000_000, 100
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-#: 404, 405 and redirects speak of the address and never of an event: they are tried again.
-_SETBACKS: Mapping[int, Setback] = {
-    400: Setback.REFUSED,
-    401: Setback.KEY_REFUSED,
-    403: Setback.KEY_REFUSED,
-    413: Setback.TOO_LARGE,
-    415: Setback.REFUSED,
-    422: Setback.REFUSED,
-    429: Setback.RATE_LIMITED,
-}
 
 
 def kind_of(vendor: str) -> DestinationKind:
@@ -72,10 +62,9 @@ def read(response: Response, events: Sequence[OutgoingEvent], target: Target) ->
     """Any 2xx that is no web page took them all; RFC 6750 §3.1 says what 401 and 403 mean."""
     if 200 <= response.status < 300 and not is_page(response):
         return Reading(settled=len(events))
-    of_an_event = not is_page(response)
     return Reading(
         settled=0,
-        setback=_SETBACKS.get(response.status, Setback.TRANSIENT) if of_an_event else Setback.TRANSIENT,
+        setback=setback_of(response),
         words=words_of(response, tuple(target.secrets.values())),
         retry_after=retry_after(response.headers),
     )
