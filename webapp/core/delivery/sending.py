@@ -16,6 +16,8 @@ from webapp.providers.receiving import OutgoingEvent, Reading, Rechecks, Setback
 #: Of an answer that is to be tried again: a conflict, and pages by which something in between refuses.
 _OF_EVENTS = frozenset({400, 403, 409, 422})
 _NO_USE = (Setback.REFUSED, Setback.TOO_LARGE)
+#: Of an answer to a question that cannot be asked there.
+_NOT_ASKABLE = frozenset({404, 405, 410, 415})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +130,7 @@ def look(http: Http, aim: Aim, events: Sequence[OutgoingEvent]) -> Answer | None
         taken, status = provider.already_taken(response, events, aim.target), response.status
         reading = _unseen(aim, response, events) if taken is None else Reading(settled=taken)
     # A vendor that refuses the question would never answer it: better twice than never.
-    if taken == 0 or reading.setback in _NO_USE:
+    if taken == 0 or reading.setback in _NO_USE or (taken is None and status in _NOT_ASKABLE):
         return None
     return Answer(
         events=events[: taken or 1],

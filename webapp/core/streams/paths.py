@@ -13,10 +13,12 @@ FIELDS = frozenset(
     | {"error", "requestId", "traceId", "level", "duration", "data", "attributes"}
 )
 _MOST_LINES, _MOST_STEPS = 50, 32
-_QUOTED = r'"(?:[^"\\]|\\.)*+"'
-_CLOSED = re.compile(rf'(?:{_QUOTED}|[^\s"])++')
+# No possessive quantifiers: before 3.11.5, Python's re matches them wrong around a choice (its issue 106052).
+_QUOTED_PART = r'"[^"\\]*(?:\\.[^"\\]*)*'
+_QUOTED = rf'{_QUOTED_PART}"'
+_CLOSED = re.compile(rf'(?:{_QUOTED}|[^\s"])+')
 #: A quote that is never closed goes to the end of the line, which is so read once and not from each quote on.
-_WORD = re.compile(rf'(?:{_QUOTED}|"(?:[^"\\]|\\.)*+\\?\Z|[^\s"])++')
+_WORD = re.compile(rf'(?:{_QUOTED}|{_QUOTED_PART}\\?\Z|[^\s"])+')
 _STEP = re.compile(rf'({_QUOTED}|[^\s."]+)(\.|$)')
 
 
