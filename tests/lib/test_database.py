@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, update
+from sqlalchemy import Column, Integer, MetaData, Table, bindparam, insert, select, text, update
 from sqlalchemy.exc import StatementError
 
-from webapp.lib.database import Database, FairLock, db_time
+from webapp.lib.database import Database, FairLock, db_time, db_time_after
 from webapp.lib.times import UTCDateTime, rfc3339
 
 METADATA = MetaData()
@@ -64,6 +64,17 @@ def test_the_clock_of_the_database_is_now_and_counts_in_seconds(database: Databa
         present, later = session.execute(select(db_time(), db_time(90.5))).one()
     assert abs(present - datetime.now(UTC)) < timedelta(seconds=5)
     assert timedelta(seconds=90) < later - present < timedelta(seconds=91)
+
+
+def test_seconds_are_counted_from_a_moment_to_come_and_never_from_the_past(database: Database) -> None:
+    coming = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=123456)
+    with database.write() as session:
+        rows = [{"id": 1, "at": coming}, {"id": 2, "at": coming - timedelta(days=1)}]
+        session.execute(insert(MOMENTS).values(rows))
+        after = select(db_time_after(MOMENTS.c.at, bindparam("seconds")), db_time()).order_by(MOMENTS.c.id)
+        (late, _), (soon, present) = session.execute(after, {"seconds": 90.5}).all()
+    assert late - coming == timedelta(seconds=90.5)
+    assert timedelta(seconds=90) < soon - present < timedelta(seconds=91)
 
 
 def test_times_are_stored_in_utc_come_back_aware_and_sort(database: Database) -> None:

@@ -29,16 +29,12 @@ def is_tripped() -> ColumnElement[bool]:
 
 def enter(session: Session, scope: str, key: str, *, seconds: float = PROBE_SECONDS) -> bool:
     """Whether a call may go out now. Once a breaker has tripped, that is one probe in `seconds`."""
-    return pass_by(session, session.get(Breaker, (scope, key)), seconds=seconds)
-
-
-def pass_by(session: Session, standing: Breaker | None, *, seconds: float = PROBE_SECONDS) -> bool:
-    """As `enter`, where the row was read already, or that there is none."""
+    standing = session.get(Breaker, (scope, key))
     if standing is None or standing.open_until <= standing.since:
         return True  # never tripped, at most charged
     probe = session.execute(
         update(Breaker)
-        .where(_is(standing.scope, standing.key), Breaker.open_until <= db_time())
+        .where(_is(scope, key), Breaker.open_until <= db_time())
         .values(open_until=db_time(seconds))
         .returning(Breaker.key)
         .execution_options(synchronize_session=False)

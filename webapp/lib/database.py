@@ -11,16 +11,27 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, FunctionElement, create_engine, event, make_url
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    FunctionElement,
+    create_engine,
+    event,
+    make_url,
+    type_coerce,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import literal
@@ -42,8 +53,25 @@ class db_time(FunctionElement[datetime]):  # noqa: N801 - reads as a SQL functio
     name = "db_time"
     inherit_cache = True
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__(literal(float(seconds)))
+    def __init__(self, seconds: float | BindParameter[float] = 0.0) -> None:
+        super().__init__(_seconds(seconds))
+
+
+class db_time_after(FunctionElement[datetime]):  # noqa: N801 - likewise
+    """`seconds` after `moment`, or after the database's clock where that is later."""
+
+    type = UTCDateTime()
+    name = "db_time_after"
+    inherit_cache = True
+
+    def __init__(
+        self, moment: ColumnElement[datetime] | InstrumentedAttribute[datetime], seconds: BindParameter[float]
+    ) -> None:
+        super().__init__(moment, _seconds(seconds))
+
+
+def _seconds(seconds: float | BindParameter[float]) -> ColumnElement[float]:
+    return literal(float(seconds)) if isinstance(seconds, int | float) else type_coerce(seconds, Float())
 
 
 @compiles(db_time, "postgresql")
@@ -54,6 +82,17 @@ def _postgres_time(element: db_time, compiler: SQLCompiler, **options: Any) -> s
 @compiles(db_time, "sqlite")
 def _sqlite_time(element: db_time, compiler: SQLCompiler, **options: Any) -> str:
     return f"hitchpost_time({compiler.process(element.clauses, **options)})"
+
+
+@compiles(db_time_after, "postgresql")
+def _postgres_time_after(element: db_time_after, compiler: SQLCompiler, **options: Any) -> str:
+    moment, seconds = (compiler.process(part, **options) for part in element.clauses)
+    return f"(greatest({moment}, clock_timestamp()) + make_interval(secs => {seconds}))"
+
+
+@compiles(db_time_after, "sqlite")
+def _sqlite_time_after(element: db_time_after, compiler: SQLCompiler, **options: Any) -> str:
+    return f"hitchpost_time_after({compiler.process(element.clauses, **options)})"
 
 
 class FairLock:
@@ -192,6 +231,7 @@ def _sqlite_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, below
     connection.create_function("hitchpost_time", 1, _sqlite_clock)
+    connection.create_function("hitchpost_time_after", 2, _sqlite_clock_after)
     cursor = connection.cursor()
     # Events' identities are spread over their whole index: the fewer checkpoints, the fewer times a page of
     # it is copied. The WAL file comes to 16 MB.
@@ -214,3 +254,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _sqlite_clock(seconds: float) -> str:
     return (clock.now() + timedelta(seconds=seconds)).strftime(SQLITE_FORMAT)
+
+
+def _sqlite_clock_after(moment: str, seconds: float) -> str:
+    later = max(datetime.strptime(moment, SQLITE_FORMAT).replace(tzinfo=UTC), clock.now())
+    return (later + timedelta(seconds=seconds)).strftime(SQLITE_FORMAT)

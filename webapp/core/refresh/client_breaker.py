@@ -29,9 +29,9 @@ def of_connection() -> ColumnElement[bool]:
     return (Breaker.scope == SCOPE) & (Breaker.key == Connection.client_key)
 
 
-def pass_by(session: Session, standing: Breaker | None) -> bool:
-    """Whether a call may go out now. Once a breaker has tripped, that is one probe at a time."""
-    return breakers.pass_by(session, standing)
+def pass_by(session: Session, client_key: str) -> bool:
+    """Whether a call may go out now though the breaker has tripped: as a probe, one at a time."""
+    return breakers.enter(session, SCOPE, client_key)
 
 
 def trip(session: Session, client_key: str, incident: str, *, seconds: float | None = None) -> float:

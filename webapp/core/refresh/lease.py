@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import credentials, restores
+from webapp.core import breakers, credentials, restores
 from webapp.core.refresh import answers, client_breaker, pace
 from webapp.core.runtime import Runtime
 from webapp.lib.database import db_time
@@ -34,6 +34,8 @@ _MARGIN_SECONDS = 2.0
 _AHEAD_SWEEPING, _AHEAD_WAITED_FOR = 1.0, 5.0
 #: What is looked at: so many of those due the longest, and of them so many that end first.
 _WINDOW, _LOOK = 10_000, 32
+#: Of those, so many are chosen from at a time: few, as each costs a look, and some, as others choose too.
+_AMONG = 8
 #: The lease of nobody: its holder was called and is silent.
 _CALLED = UUID(int=0)
 
@@ -75,11 +77,16 @@ class Kept(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one look brings: the credential, locked; whose it is; what stops its Client, if anything."""
+    """What one look brings: the credential, locked; whose it is; whether its Client's breaker has tripped."""
 
     credential: Credential
-    connection: Connection
-    breaker: Breaker | None
+    provider: str
+    client_key: str
+    details: Mapping[str, Any]
+    tripped: bool | None
+
+
+_Usable: TypeAlias = Select[Credential, str, str, dict[str, Any]]
 
 
 class Queue:
@@ -111,16 +118,18 @@ class Queue:
             return [one for one in found if not answers.at_work_on(one)]
 
     def _choose(self) -> Lease | Kept | None:
+        among = self._seen[:_AMONG]
+        # Always as many, the last one again and again: one statement, prepared once.
+        seen = among + among[-1:] * (_AMONG - len(among))
         with self._runtime.database.write() as session:
-            among = {"passed": list(self._passed), "seen": self._seen}
-            row = session.execute(_NEXT, among).one_or_none()
+            row = session.execute(_NEXT, {"passed": list(self._passed), "seen": seen}).one_or_none()
             if row is None:
-                self._seen = []
+                del self._seen[:_AMONG]
                 return None
             found = _Found(*row)
             taken = _hold(session, self._runtime, found, ahead=_AHEAD_SWEEPING)
         if taken is Kept.CLIENT:
-            self._passed.add(found.connection.client_key)
+            self._passed.add(found.client_key)
         self._seen.remove(found.credential.id)
         return taken
 
@@ -145,7 +154,7 @@ def take_one(
             return None
         found = _Found(*row)
         if past_breaker:
-            found = replace(found, breaker=None)
+            found = replace(found, tripped=None)
         taken = _hold(session, runtime, found, ahead=_AHEAD_WAITED_FOR)
         return taken if isinstance(taken, Lease) else None
 
@@ -160,31 +169,31 @@ def void_leases(session: Session) -> None:
     )
 
 
-def _held() -> Select[Credential, Connection]:
+def _held() -> _Usable:
     """Credentials that hold something."""
     return (
-        select(Credential, Connection)
+        select(Credential, Connection.provider, Connection.client_key, Connection.details)
         .join(Connection, Connection.id == Credential.connection_id)
         .where(Credential.sealed.is_not(None))
     )
 
 
-def _open() -> Select[Credential, Connection]:
+def _open() -> _Usable:
     """Those of Clients that are not stopped."""
     return _held().where(Connection.client_key.not_in(client_breaker.stopped()))
 
 
-def _due() -> Select[Credential, Connection]:
+def _due() -> _Usable:
     """Those that are due, of Clients that are not `passed`."""
     # A scalar subquery: a clock that moves inside the statement would keep the index from being used.
     due: ColumnElement[bool] = Credential.refresh_at <= select(db_time()).scalar_subquery()
     return _open().where(due, Connection.client_key.not_in(bindparam("passed", expanding=True)))
 
 
-def _first(query: Select[Credential, Connection]) -> Select[Credential, Connection, Breaker]:
+def _first(query: _Usable) -> Select[Credential, str, str, dict[str, Any], bool]:
     """The one of them that ends first, locked: what a _Found is made of."""
     return (
-        query.add_columns(Breaker)
+        query.add_columns(breakers.is_tripped())
         .outerjoin(Breaker, client_breaker.of_connection())
         .order_by(Credential.expires_at)
         .limit(1)
@@ -209,38 +218,38 @@ _NEXT = _first(_due().where(Credential.id.in_(bindparam("seen", expanding=True))
 
 
 def _hold(session: Session, runtime: Runtime, found: _Found, *, ahead: float) -> Lease | Kept:
-    credential, connection = found.credential, found.connection
+    credential = found.credential
+    written = session.connection()
     if credential.lease not in {None, _CALLED}:
-        _write(session, credential.id, lease=_CALLED, refresh_at=db_time(CALLED_SECONDS))
+        written.execute(_CALL, {"of": credential.id})
         return Kept.CALLED
     began = time.monotonic()
     per_second = runtime.settings.refreshes_per_second
-    wait = pace.reserve(session, connection.client_key, per_second=per_second, ahead=ahead)
-    if wait is None or not client_breaker.pass_by(session, found.breaker):
+    wait = pace.reserve(session, found.client_key, per_second=per_second, ahead=ahead)
+    if wait is None or (found.tripped and not client_breaker.pass_by(session, found.client_key)):
         return Kept.CLIENT
     lease = Lease(
         id=uuid4(),
         credential_id=credential.id,
-        connection_id=connection.id,
-        provider=connection.provider,
-        client_key=connection.client_key,
+        connection_id=credential.connection_id,
+        provider=found.provider,
+        client_key=found.client_key,
         scope=credential.scope,
-        details=connection.details,
+        details=found.details,
         generation=credential.generation,
         asked_at=credential.asked_at,
         wait=wait,
         ends=began + LEASE_SECONDS - _MARGIN_SECONDS,
         credential=credential,
     )
-    asked_at = func.coalesce(Credential.asked_at, db_time())
-    _write(session, credential.id, lease=lease.id, refresh_at=db_time(LEASE_SECONDS), asked_at=asked_at)
+    written.execute(_LEASE, {"of": credential.id, "to": lease.id})
     return lease
 
 
-def _write(session: Session, credential_id: UUID, **values: Any) -> None:
-    session.execute(
-        update(Credential)
-        .where(Credential.id == credential_id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+_ONE = update(Credential).where(Credential.id == bindparam("of"))
+_CALL = _ONE.values(lease=_CALLED, refresh_at=db_time(CALLED_SECONDS))
+_LEASE = _ONE.values(
+    lease=bindparam("to"),
+    refresh_at=db_time(LEASE_SECONDS),
+    asked_at=func.coalesce(Credential.asked_at, db_time()),
+)

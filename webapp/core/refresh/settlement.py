@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from webapp.core import connections, credentials
 from webapp.core.audit import Act
@@ -77,6 +77,7 @@ _LOCK = (
     .join(Credential, Credential.connection_id == Connection.id)
     .outerjoin(Breaker, client_breaker.of_connection())
     .where(Credential.id == bindparam("credential_id"))
+    .options(load_only(Connection.provider, Connection.client_key, Connection.state))
     .with_for_update(of=(Connection, Credential))
 )
 
