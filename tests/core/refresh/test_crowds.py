@@ -46,6 +46,19 @@ def test_all_processes_together_keep_the_pace_of_a_client(
     assert seconds >= (crowd - 1) / CAP
 
 
+def test_a_sweep_whose_time_is_over_begins_no_other_refresh(
+    runtime: Runtime, vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_grants(runtime, 3, due=True)
+    clock = time.monotonic
+
+    def slow_down() -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + 5.0)
+
+    vendor.during = slow_down
+    assert [refresh.sweep(runtime, seconds=5.0), refresh.sweep(runtime, seconds=5.0)] == [1, 2]
+
+
 def test_what_ends_first_is_refreshed_first(
     runtime: Runtime, vendor: FakeVendor, grants_of: Callable[..., list[Credential]]
 ) -> None:

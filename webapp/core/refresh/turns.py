@@ -1,5 +1,6 @@
 """One refresh from lease to settlement, and the sweep over all that are due."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,10 +26,16 @@ log = logs.get(__name__)
 _SETTLE_TRIES = 4
 
 
-def sweep(runtime: Runtime, *, limit: int = 1000) -> int:
-    """Refresh what is due, one credential after another; how many. Any number of sweeps may run at once."""
-    done, queue = 0, leases.Queue(runtime)
-    while done < limit and not answers.are_held() and (lease := queue.take()) is not None:
+def sweep(runtime: Runtime, *, limit: int = 1000, seconds: float = math.inf) -> int:
+    """Refresh what is due, one credential after another; how many. Any number of sweeps may run at once.
+
+    After so many, or so long, it begins no other.
+    """
+    done, queue, end = 0, leases.Queue(runtime), time.monotonic() + seconds
+    while done < limit and time.monotonic() < end and not answers.are_held():
+        lease = queue.take()
+        if lease is None:
+            break
         _refresh(runtime, lease)
         done += 1
     return done
