@@ -27,7 +27,7 @@ from webapp.api.limits import take_turn
 from webapp.api.operations import FAILED
 from webapp.core.api_keys import Scope
 from webapp.core.runtime import Runtime
-from webapp.lib.ids import uuid7
+from webapp.lib.ids import new_request_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -73,7 +73,7 @@ class QuickLane:
             return self._app(environ, start_response)
         status, told, more = answer
         body = told.model_dump_json().encode()
-        own = [("Content-Length", str(len(body))), ("X-Request-Id", str(uuid7())), *more.items()]
+        own = [("Content-Length", str(len(body))), ("X-Request-Id", new_request_id()), *more.items()]
         start_response(status, self._headers + own)
         return [body]
 

@@ -27,7 +27,7 @@ from webapp.api.problems import (
     Problem,
 )
 from webapp.lib.database import is_unavailable
-from webapp.lib.ids import uuid7
+from webapp.lib.ids import new_request_id
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -85,7 +85,7 @@ def request_id() -> str:
     """This request's id: the one that its log lines carry, or a new one."""
     known = g.get("request_id")
     if known is None:
-        known = g.request_id = str(uuid7())
+        known = g.request_id = new_request_id()
     return str(known)
 
 

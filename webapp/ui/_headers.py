@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
-from webapp.lib.ids import uuid7
+from webapp.lib.ids import new_request_id
 from webapp.settings import Settings
 
 #: Served without a person in them, so that browsers may keep them.
@@ -47,7 +47,7 @@ def dress(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def number_the_request() -> None:
-        g.request_id = str(uuid7())
+        g.request_id = new_request_id()
 
     @app.after_request
     def add_headers(response: Response) -> Response:
