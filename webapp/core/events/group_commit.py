@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +25,8 @@ class _Ticket(Generic[Work, Done]):
     work: Work
     #: held until the work is settled, or its thread is to run the next group: nobody else is woken for it
     turn: threading.Lock = field(default_factory=threading.Lock)
+    #: whom it wakes once it is woken: a thread that wakes many runs on, and each of them asks it for the GIL
+    next: "_Ticket[Work, Done] | None" = None
     settled: bool = False
     results: Sequence[Done] = ()
     error: SQLAlchemyError | HitchpostError | None = None
@@ -53,6 +55,8 @@ class GroupCommit(Generic[Work, Done]):
             waits, self._running = self._running, True
         if waits:
             ticket.turn.acquire()
+            if ticket.next is not None:
+                ticket.next.turn.release()
         while not ticket.settled:
             group = self._take_group()
             try:
@@ -92,5 +96,7 @@ class GroupCommit(Generic[Work, Done]):
             if own.settled:
                 woken += islice(self._waiting, 1)
                 self._running = bool(self._waiting)
-        for ticket in woken:
-            ticket.turn.release()
+        for one, then in pairwise(woken):
+            one.next = then
+        if woken:
+            woken[0].turn.release()
