@@ -37,6 +37,11 @@ def sqlite_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
 
 
+def utc_of(text: str) -> datetime:
+    """The moment of a text of `sqlite_text`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 def rfc3339(moment: datetime) -> str:
     """`2026-01-31T12:00:00.123Z`, the form of RFC 3339 with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,11 +7,12 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, select
 
 from tests.forwarding import Yard
 from webapp.core import events
 from webapp.core.events import EventForm, statements, storing
+from webapp.models import Event, Stream
 
 
 def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
@@ -24,13 +25,34 @@ def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
         events.accept(yard.runtime, json.dumps(items).encode(), form=EventForm.NATIVE, only_user=None)
     reads = [one for one in asked if one[0].startswith("SELECT") and "events" in one[0].split("WHERE")[0]]
     assert len({text for text, _ in reads}) == 2
+    moves = [one for one in asked if one[0].startswith("UPDATE")]
     with engine.connect() as connection:
-        plans = [explain(connection, text, given) for text, given in reads]
+        plans = [explain(connection, text, given) for text, given in reads + moves]
     assert not [plan for plan in plans if _READS_ALL.search(plan)]
 
 
-#: What SQLite says of the pairs that are given with the statement is no scan of a table.
-_READS_ALL = re.compile(r"SCAN (?!wanted|\d+ CONSTANT)|Seq Scan")
+#: What SQLite says of the pairs and lists that are given with the statement is no scan of a table.
+_READS_ALL = re.compile(r"SCAN (?!wanted|json_each|\d+ CONSTANT)|Seq Scan")
+
+
+def test_a_hundred_events_of_several_people_are_stored_whole_and_in_their_order(yard: Yard) -> None:
+    people = [yard.user(name) for name in ("ada", "bob", "eve")]
+    named = [("ada", "bob", "eve")[at % 3] for at in range(100)]
+    items = [{"user": name, "id": f"é{at}", "type": "t"} for at, name in enumerate(named)]
+    events.accept(yard.runtime, json.dumps(items).encode(), form=EventForm.NATIVE, only_user=None)
+    with yard.runtime.database.read() as session:
+        stored = session.execute(
+            select(Stream.user_id, Event.seq, Event.body, Event.bytes_in, Stream.head_seq, Stream.bytes_in)
+            .join(Stream, Stream.id == Event.stream_id)
+            .order_by(Stream.user_id, Event.seq)
+        ).all()
+    for person, name in zip(people, ("ada", "bob", "eve"), strict=True):
+        own = [row for row in stored if row[0] == person]
+        assert [json.loads(row[2])["id"] for row in own] == [
+            f"é{at}" for at in range(100) if named[at] == name
+        ]
+        assert [row[1] for row in own] == list(range(1, own[0][4] + 1))
+        assert own[-1][3] == own[-1][5] == sum(len(row[2]) for row in own)
 
 
 def test_repeats_are_looked_for_only_while_there_are_some(

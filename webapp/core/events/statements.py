@@ -7,6 +7,7 @@ this process and takes row by row.
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -73,8 +74,19 @@ _KNOWN_IN_PAIRS = (
     " ON stream_id = wanted.column1 AND key_hash = wanted.column2"
 )
 _MARKS = ", ".join("?" * len(_TYPES))
-_INSERT_ROW = f"{_INTO} VALUES ({_MARKS})"
-_MOVE_HEAD = "UPDATE streams SET head_seq = ?, last_accepted_at = ?, bytes_in = ? WHERE id = ?"
+#: In one statement: SQLite's driver gives up the GIL with each.
+_MOST_ROWS = 32
+
+
+@lru_cache(maxsize=_MOST_ROWS)
+def _insertion(count: int) -> str:
+    return f"{_INTO} VALUES {', '.join([f'({_MARKS})'] * count)}"
+
+
+_MOVE_HEADS = (
+    "UPDATE streams SET head_seq = value ->> 0, last_accepted_at = value ->> 1, bytes_in = value ->> 2"
+    " FROM json_each(?) WHERE streams.id = value ->> 3"
+)
 _MAKE_DUE = (
     "UPDATE destinations SET due_at = hitchpost_time(0)"
     " WHERE stream_id IN (SELECT value FROM json_each(?)) AND due_at IS NULL AND hold IS NULL"
@@ -117,14 +129,16 @@ def write_events(session: Session, events: Sequence[NewEvent]) -> bool:
         return connection.execute(_WRITE_ARRAYS, as_columns(events) | moved).rowcount > 0
     insert_rows(connection, events)
     ends = [(head.seq, sqlite_text(head.accepted_at), head.bytes_in, head.stream_id.hex) for head in heads]
-    connection.exec_driver_sql(_MOVE_HEAD, ends)
+    connection.exec_driver_sql(_MOVE_HEADS, (json.dumps(ends),))
     due = json.dumps([stream.hex for stream in streams])
     return connection.exec_driver_sql(_MAKE_DUE, (due,)).rowcount > 0
 
 
 def insert_rows(connection: Connection, events: Sequence[NewEvent]) -> None:
     """Insert events on SQLite."""
-    connection.exec_driver_sql(_INSERT_ROW, [_as_row(event) for event in events])
+    for at in range(0, len(events), _MOST_ROWS):
+        values = [value for event in events[at : at + _MOST_ROWS] for value in _as_row(event)]
+        connection.exec_driver_sql(_insertion(len(values) // len(_TYPES)), tuple(values))
 
 
 def as_columns(events: Sequence[NewEvent]) -> dict[str, PostgresArray]:

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from webapp.lib import clock
 from webapp.lib.database import Database, db_time
 from webapp.lib.ids import uuid7
 from webapp.lib.postgres_arrays import ARRAYS
+from webapp.lib.times import utc_of
 from webapp.models import Stream
 
 
@@ -53,13 +55,22 @@ def lock(session: Session, stream_ids: Collection[UUID], *, briefly: bool = Fals
     `briefly`: on PostgreSQL the transaction waits for no lock longer than a second.
     """
     connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        found = connection.execute(
-            _LOCK_BRIEFLY if briefly else _LOCK_IN_ARRAY, {"ids": ARRAYS["uuid"](list(stream_ids))}
-        )
-    else:
-        found = connection.execute(_LOCK_IN_JSON, {"ids": json.dumps([one.hex for one in stream_ids])})
+    if connection.dialect.name != "postgresql":
+        return _read_all(connection, stream_ids)
+    found = connection.execute(
+        _LOCK_BRIEFLY if briefly else _LOCK_IN_ARRAY, {"ids": ARRAYS["uuid"](list(stream_ids))}
+    )
     return {row[0]: Head(*row[1:]) for row in found}
+
+
+def _read_all(connection: Connection, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
+    """On SQLite who writes holds the only lock there is. In one row: the GIL is given up at each."""
+    asked = json.dumps([one.hex for one in stream_ids])
+    found, now = connection.exec_driver_sql(_ALL_IN_ONE, (asked,)).scalar_one(), clock.now()
+    return {
+        UUID(id_): Head(seq, tail, at and utc_of(at), now, *numbers)
+        for id_, seq, tail, at, *numbers in json.loads(found)
+    }
 
 
 def _lock(which: str) -> Select[*tuple[Any, ...]]:
@@ -78,7 +89,11 @@ def _lock(which: str) -> Select[*tuple[Any, ...]]:
 _LOCK_IN_ARRAY = _lock("streams.id = ANY(:ids)")
 #: A volatile condition is looked at row by row, before the row is locked: it saves a trip of its own.
 _LOCK_BRIEFLY = _lock("streams.id = ANY(:ids) AND set_config('lock_timeout', '1s', true) <> ''")
-_LOCK_IN_JSON = _lock("streams.id IN (SELECT value FROM json_each(:ids))")
+_ALL_IN_ONE = (
+    "SELECT json_group_array(json_array("
+    "id, head_seq, tail_seq, last_accepted_at, bytes_in, floor_seq, floor_bytes)) FROM streams"
+    " WHERE id IN (SELECT value FROM json_each(?))"
+)
 
 
 def _insert(session: Session) -> type[postgresql.Insert | sqlite.Insert]:
