@@ -63,7 +63,7 @@ class Event(Base):
 
     stream_id: Mapped[UUID] = mapped_column(ForeignKey("streams.id", ondelete="CASCADE"), primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    #: SHA-256 of (source, id): the identity inside the stream
+    #: of (source, id), the identity inside the stream (core.events.drafts)
     key_hash: Mapped[bytes]
     #: SHA-256 of the item as the client sent it, before defaults
     digest: Mapped[bytes]

@@ -112,6 +112,14 @@ def test_the_digest_sees_content_and_neither_layout_nor_how_the_user_is_named() 
 def test_no_two_sources_and_ids_share_an_identity() -> None:
     assert key_hash("a", "b:c") != key_hash("a:b", "c")
     assert key_hash('a","b', "c") != key_hash("a", 'b","c')
+    assert key_hash("a", "b") != key_hash("b", "b")
+    assert key_hash("a", "b" * 32) != key_hash("a", "b" * 33)
+
+
+def test_identities_of_ids_that_grow_lie_in_their_order_and_are_short_whatever_the_id() -> None:
+    keys = [key_hash("app", f"01a9-é-{at:08}") for at in range(0, 10_000, 7)]
+    assert keys == sorted(keys)
+    assert len(key_hash("app", "é" * 300)) == 48
 
 
 def test_a_cloudevent_becomes_the_same_envelope() -> None:
