@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from tests.bench.forwarding.contestants import ENVELOPE
-from webapp.core.events.statements import INSERT_ARRAYS, NewEvent, as_columns, insert_rows
+from webapp.core.events.statements import INSERT_ARRAYS, Growth, NewEvent, as_columns, insert_rows
 from webapp.core.streams import rows
 from webapp.lib import clock
 from webapp.lib.database import Database
@@ -68,19 +68,19 @@ def bulk_rate(database: Database, seconds: float) -> float:
     start, count = time.monotonic(), 0
     while time.monotonic() - start < seconds:
         with database.write() as session:
-            events = [_event(stream_id, count + at + 1) for at in range(100)]
+            events = [_event(count + at + 1) for at in range(100)]
+            grown = [Growth(stream_id, clock.now(), events)]
             if database.is_sqlite:
-                insert_rows(session.connection(), events)
+                insert_rows(session.connection(), grown)
             else:
-                session.execute(text(INSERT_ARRAYS), as_columns(events))
+                session.execute(text(INSERT_ARRAYS), as_columns(grown))
         count += 100
     return count / (time.monotonic() - start)
 
 
-def _event(stream_id: UUID, seq: int) -> NewEvent:
-    now, mark = clock.now(), seq.to_bytes(32)
+def _event(seq: int) -> NewEvent:
+    mark = seq.to_bytes(32)
     return NewEvent(
-        stream_id=stream_id,
         seq=seq,
         key_hash=mark,
         digest=mark,
@@ -88,8 +88,7 @@ def _event(stream_id: UUID, seq: int) -> NewEvent:
         source="shop",
         subject="checkout",
         state=None,
-        time=now,
-        accepted_at=now,
+        time=clock.now(),
         body=_BODY,
         bytes_in=seq * len(_BODY),
     )

@@ -111,7 +111,8 @@ def key_hash(source: str, id: str) -> bytes:
 
 def _digest(item: Mapping[str, Any], *, plain: bool) -> bytes:
     # The user is left out: the stream says who it is, and there are two ways to name the same one.
-    sent = {name: value for name, value in item.items() if name != "user"} if "user" in item else item
+    sent = dict(item)
+    sent.pop("user", None)
     return hashlib.sha256(canonical(sent, plain=plain)).digest()
 
 

@@ -5,9 +5,10 @@ this process and takes row by row.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,9 +20,8 @@ from webapp.lib.times import sqlite_text
 
 
 class NewEvent(NamedTuple):
-    """A row of events that is to be written: its columns, in their order."""
+    """A row of events that is to be written: its columns but the two of `Growth`, in their order."""
 
-    stream_id: UUID
     seq: int
     key_hash: bytes
     digest: bytes
@@ -30,14 +30,22 @@ class NewEvent(NamedTuple):
     subject: str | None
     state: str | None
     time: datetime
-    accepted_at: datetime
     body: bytes
     #: of the stream's bodies, with this one
     bytes_in: int
 
 
+class Growth(NamedTuple):
+    """What one stream gains at one moment: at least one event, in the order of their seqs."""
+
+    stream_id: UUID
+    accepted_at: datetime
+    events: Sequence[NewEvent]
+
+
 _TYPES = {
     "stream_id": "uuid",
+    "accepted_at": "timestamptz",
     "seq": "bigint",
     "key_hash": "bytea",
     "digest": "bytea",
@@ -46,7 +54,6 @@ _TYPES = {
     "subject": "text",
     "state": "text",
     "time": "timestamptz",
-    "accepted_at": "timestamptz",
     "body": "bytea",
     "bytes_in": "bigint",
 }
@@ -111,48 +118,54 @@ def find_known(
     return {(UUID(stream), key): (seq, digest) for stream, key, seq, digest in found}
 
 
-def write_events(session: Session, events: Sequence[NewEvent]) -> bool:
+def write_events(session: Session, grown: Sequence[Growth]) -> bool:
     """Insert events, which end at the new head of each stream, and make who reads those due.
 
     True when a destination became due. The streams are locked by the caller.
     """
     connection = session.connection()
-    heads = {event.stream_id: event for event in events}.values()
-    streams = [head.stream_id for head in heads]
+    ends = [(one.stream_id, one.accepted_at, one.events[-1]) for one in grown]
     if _has_arrays(connection):
         moved = {
-            "heads": ARRAYS["uuid"](streams),
-            "seqs": ARRAYS["bigint"]([head.seq for head in heads]),
-            "ats": ARRAYS["timestamptz"]([head.accepted_at for head in heads]),
-            "totals": ARRAYS["bigint"]([head.bytes_in for head in heads]),
+            "heads": ARRAYS["uuid"]([stream for stream, _, _ in ends]),
+            "seqs": ARRAYS["bigint"]([last.seq for _, _, last in ends]),
+            "ats": ARRAYS["timestamptz"]([at for _, at, _ in ends]),
+            "totals": ARRAYS["bigint"]([last.bytes_in for _, _, last in ends]),
         }
-        return connection.execute(_WRITE_ARRAYS, as_columns(events) | moved).rowcount > 0
-    insert_rows(connection, events)
-    ends = [(head.seq, sqlite_text(head.accepted_at), head.bytes_in, head.stream_id.hex) for head in heads]
-    connection.exec_driver_sql(_MOVE_HEADS, (json.dumps(ends),))
-    due = json.dumps([stream.hex for stream in streams])
+        return connection.execute(_WRITE_ARRAYS, as_columns(grown) | moved).rowcount > 0
+    insert_rows(connection, grown)
+    moved_to = [(last.seq, sqlite_text(at), last.bytes_in, stream.hex) for stream, at, last in ends]
+    connection.exec_driver_sql(_MOVE_HEADS, (json.dumps(moved_to),))
+    due = json.dumps([stream.hex for stream, _, _ in ends])
     return connection.exec_driver_sql(_MAKE_DUE, (due,)).rowcount > 0
 
 
-def insert_rows(connection: Connection, events: Sequence[NewEvent]) -> None:
+def insert_rows(connection: Connection, grown: Sequence[Growth]) -> None:
     """Insert events on SQLite."""
-    for at in range(0, len(events), _MOST_ROWS):
-        values = [value for event in events[at : at + _MOST_ROWS] for value in _as_row(event)]
-        connection.exec_driver_sql(_insertion(len(values) // len(_TYPES)), tuple(values))
+    rows = [row for one in grown for row in _as_rows(one)]
+    for at in range(0, len(rows), _MOST_ROWS):
+        some = rows[at : at + _MOST_ROWS]
+        connection.exec_driver_sql(_insertion(len(some)), tuple(chain.from_iterable(some)))
 
 
-def as_columns(events: Sequence[NewEvent]) -> dict[str, PostgresArray]:
+def as_columns(grown: Sequence[Growth]) -> dict[str, PostgresArray]:
     """The values for `INSERT_ARRAYS`."""
-    columns = zip(*events, strict=True)
+    columns: list[Sequence[Any]] = [
+        [one.stream_id for one in grown for _ in one.events],
+        [one.accepted_at for one in grown for _ in one.events],
+        *zip(*chain.from_iterable(one.events for one in grown), strict=True),
+    ]
     return {
         name: ARRAYS[type_](column) for (name, type_), column in zip(_TYPES.items(), columns, strict=True)
     }
 
 
-def _as_row(event: NewEvent) -> tuple[Any, ...]:
-    """An event's values as the columns' types would write them, without asking them for each."""
-    stream_id, *same, time, accepted_at, body, bytes_in = event
-    return (stream_id.hex, *same, sqlite_text(time), sqlite_text(accepted_at), body, bytes_in)
+def _as_rows(one: Growth) -> Iterator[tuple[Any, ...]]:
+    """The values as the columns' types would write them, without asking them for each."""
+    stream, accepted_at = one.stream_id.hex, sqlite_text(one.accepted_at)
+    for seq, key_hash, digest, type_, source, subject, state, time, body, bytes_in in one.events:
+        same = (seq, key_hash, digest, type_, source, subject, state)
+        yield (stream, accepted_at, *same, sqlite_text(time), body, bytes_in)
 
 
 def _has_arrays(connection: Connection) -> bool:

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core.events import backlogs, starts
 from webapp.core.events.drafts import Draft
-from webapp.core.events.statements import NewEvent, find_known, write_events
+from webapp.core.events.statements import Growth, NewEvent, find_known, write_events
 from webapp.core.streams import rows
 from webapp.errors import Fault, HitchpostError, IdentityConflict, NotFound
 from webapp.lib.database import Database
@@ -87,67 +87,49 @@ def store(
         if len(heads) < len(stream_ids):
             message = "The user of these events was removed meanwhile."
             raise NotFound(message)
-        keys = [
-            (stream, draft.key_hash)
-            for batch in batches
-            for draft, stream in zip(batch.drafts, batch.streams, strict=True)
-        ]
-        known = find_known(session, keys) if look else {}
-        writer = _Writer(heads, known, starts.Starts(session, heads))
+        writer = _Writer(heads, starts.Starts(session, heads))
+        if look:
+            writer.recall(find_known(session, _identities(batches)))
         placed = [writer.place(batch) for batch in batches]
         crowded = backlogs.admit(session, most, heads, writer.reached()) if most else {}
         woken = writer.write(session)
     return [
-        Stored(places, duplicates, woken, max((crowded.get(one, 0.0) for one in batch.streams), default=0.0))
+        Stored(places, duplicates, woken, _fullest(batch, crowded))
         for batch, (places, duplicates) in zip(batches, placed, strict=True)
     ]
 
 
-class _Writer:
-    """Gives each new event its seq and gathers the rows."""
+def _identities(batches: Sequence[Batch]) -> list[tuple[UUID, bytes]]:
+    return [
+        (stream, draft.key_hash)
+        for batch in batches
+        for draft, stream in zip(batch.drafts, batch.streams, strict=True)
+    ]
 
-    def __init__(
-        self,
-        heads: Mapping[UUID, rows.Head],
-        known: dict[tuple[UUID, bytes], tuple[int, bytes]],
-        seen: starts.Starts,
-    ) -> None:
-        self._next = {stream: head.seq + 1 for stream, head in heads.items()}
-        self._heads = heads
-        self._known = known
-        self._starts = seen
-        self._accepted = {stream: _accepted_at(head) for stream, head in heads.items()}
-        self._bytes = {stream: head.bytes_in for stream, head in heads.items()}
-        self._events: list[NewEvent] = []
 
-    def place(self, batch: Batch) -> tuple[list[tuple[UUID, int]], int]:
-        """The (stream, seq) of each draft of a request, and how many were known. Raises IdentityConflict."""
-        places, faults, duplicates = [], [], 0
-        for draft, stream in zip(batch.drafts, batch.streams, strict=True):
-            found = self._known.get((stream, draft.key_hash))
-            if found is None:
-                found = self._add(draft, stream)
-            elif found[1] == draft.digest:
-                duplicates += 1
-            else:
-                first = public_id(stream, found[0])
-                what = f"differs from event {first}, which has the same user, source and id"
-                faults.append(Fault(draft.where, what))
-            places.append((stream, found[0]))
-        if faults:
-            raise IdentityConflict(faults)
-        return places, duplicates
+def _fullest(batch: Batch, crowded: Mapping[UUID, float]) -> float:
+    return max((crowded.get(one, 0.0) for one in set(batch.streams)), default=0.0) if crowded else 0.0
 
-    def _add(self, draft: Draft, stream: UUID) -> tuple[int, bytes]:
-        seq = self._next[stream]
-        self._next[stream] = seq + 1
-        found = self._known[stream, draft.key_hash] = (seq, draft.digest)
-        body = self._starts.body_of(draft, stream)
-        self._bytes[stream] += len(body)
-        self._events.append(
+
+@dataclass(slots=True)
+class _End:
+    """The end of a stream while it grows."""
+
+    accepted_at: datetime
+    seq: int
+    bytes_in: int
+    events: list[NewEvent] = field(default_factory=list)
+    #: seq and digest of what is stored, by key hash
+    known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+
+    def add(self, draft: Draft, body: bytes) -> None:
+        """Give the draft its seq."""
+        self.seq += 1
+        self.bytes_in += len(body)
+        self.known[draft.key_hash] = (self.seq, draft.digest)
+        self.events.append(
             NewEvent(
-                stream,
-                seq,
+                self.seq,
                 draft.key_hash,
                 draft.digest,
                 draft.type,
@@ -155,24 +137,58 @@ class _Writer:
                 draft.subject,
                 draft.state,
                 draft.time,
-                self._accepted[stream],
                 body,
-                self._bytes[stream],
+                self.bytes_in,
             )
         )
-        return found
+
+
+class _Writer:
+    """Gives each new event its seq and gathers the rows, stream by stream."""
+
+    def __init__(self, heads: Mapping[UUID, rows.Head], seen: starts.Starts) -> None:
+        self._ends = {
+            stream: _End(_accepted_at(head), head.seq, head.bytes_in) for stream, head in heads.items()
+        }
+        self._starts = seen
+
+    def recall(self, known: Mapping[tuple[UUID, bytes], tuple[int, bytes]]) -> None:
+        """Learn which (stream, key hash) are stored: with the seq and digest of each."""
+        for (stream, key_hash), found in known.items():
+            self._ends[stream].known[key_hash] = found
+
+    def place(self, batch: Batch) -> tuple[list[tuple[UUID, int]], int]:
+        """The (stream, seq) of each draft of a request, and how many were known. Raises IdentityConflict."""
+        places, faults, duplicates = [], [], 0
+        for draft, stream in zip(batch.drafts, batch.streams, strict=True):
+            end = self._ends[stream]
+            found = end.known.get(draft.key_hash)
+            if found is None:
+                end.add(draft, self._starts.body_of(draft, stream))
+                places.append((stream, end.seq))
+                continue
+            places.append((stream, found[0]))
+            duplicates += 1
+            if found[1] != draft.digest:
+                first = public_id(stream, found[0])
+                what = f"differs from event {first}, which has the same user, source and id"
+                faults.append(Fault(draft.where, what))
+        if faults:
+            raise IdentityConflict(faults)
+        return places, duplicates
 
     def reached(self) -> dict[UUID, backlogs.Load]:
         """How far each stream is that takes something."""
         return {
-            stream: backlogs.Load(self._next[stream] - 1, self._bytes[stream])
-            for stream, head in self._heads.items()
-            if self._next[stream] > head.seq + 1
+            stream: backlogs.Load(end.seq, end.bytes_in) for stream, end in self._ends.items() if end.events
         }
 
     def write(self, session: Session) -> bool:
         """Write everything; True when a destination became due."""
-        return bool(self._events) and write_events(session, self._events)
+        grown = [
+            Growth(stream, end.accepted_at, end.events) for stream, end in self._ends.items() if end.events
+        ]
+        return bool(grown) and write_events(session, grown)
 
 
 def _accepted_at(head: rows.Head) -> datetime:
