@@ -27,6 +27,13 @@ def written() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
+def _read(written: io.StringIO) -> str:
+    """Everything told so far: lines of requests are gathered before they are written."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return written.getvalue()
+
+
 def _ask(path: str, query: str = "") -> None:
     config = Config()
     config.set("accesslog", "-")
@@ -43,20 +50,20 @@ def _ask(path: str, query: str = "") -> None:
 
 def test_a_request_is_one_line_without_query_or_referer(written: io.StringIO) -> None:
     _ask("/install/baselime/callback", "code=canary42")
-    line = json.loads(written.getvalue())
+    line = json.loads(_read(written))
     assert line["path"] == "/install/baselime/callback"
     assert (line["method"], line["status"], line["milliseconds"]) == ("GET", 303, 7)
-    assert "canary42" not in written.getvalue()
+    assert "canary42" not in _read(written)
 
 
 def test_health_checks_are_not_worth_a_line(written: io.StringIO) -> None:
     _ask("/healthz")
-    assert written.getvalue() == ""
+    assert _read(written) == ""
 
 
 def test_gunicorns_own_lines_come_through_our_handler(written: io.StringIO) -> None:
     AccessLog(Config()).info("Listening at: %s", "http://127.0.0.1:8000")
-    assert json.loads(written.getvalue())["event"] == "Listening at: http://127.0.0.1:8000"
+    assert json.loads(_read(written))["event"] == "Listening at: http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,5 @@ def test_a_request_is_told_as_any_other_line_is(written: io.StringIO, form: str)
     path = "/a path/with='quotes'/\x1b[1m/é"
     _ask(path)
     logs.get("access").info("request", method="GET", path=path, status=303, milliseconds=7)
-    quick, usual = (
-        re.sub(r"\d{4}-\d\d-\d\dT[\d:.]{15}Z", "", line) for line in written.getvalue().splitlines()
-    )
+    quick, usual = (re.sub(r"\d{4}-\d\d-\d\dT[\d:.]{15}Z", "", line) for line in _read(written).splitlines())
     assert quick == usual

@@ -4,6 +4,8 @@ import ast
 import io
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,10 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.waiting import wait_for
 from webapp.lib import logs
+
+REQUESTS = logging.getLogger("access")
 
 
 @pytest.fixture
@@ -176,3 +181,49 @@ def test_lines_of_many_threads_are_whole_and_none_is_missing(written: io.StringI
     told = [line["event"].split() for line in _lines(written)]
     for who in range(8):
         assert [int(at) for one, at in told if int(one) == who] == list(range(200))
+
+
+def test_lines_that_come_very_often_are_written_a_little_later_and_together(written: io.StringIO) -> None:
+    for at in range(3):
+        logs.tell(REQUESTS, "request", {"count": at})
+    assert written.getvalue() == ""
+    wait_for(lambda: written.getvalue().count("\n") == 3, seconds=10)
+    assert [line["count"] for line in _lines(written)] == [0, 1, 2]
+    logs.tell(REQUESTS, "request", {"count": 3})
+    wait_for(lambda: written.getvalue().count("\n") == 4, seconds=10)
+
+
+def test_any_other_line_takes_along_those_that_were_told_before_it(written: io.StringIO) -> None:
+    logs.tell(REQUESTS, "request", {"count": 1})
+    logs.get("x").info("second")
+    assert [line["event"] for line in _lines(written)] == ["request", "second"]
+
+
+_FORK = """
+import logging, os, sys
+from tests.waiting import wait_for
+from webapp.lib import logs
+
+logs.configure("json", stream=open(sys.argv[1], "a"))
+logs.tell(logging.getLogger("access"), "of the parent", {})
+if child := os.fork():
+    sys.exit(os.waitpid(child, 0)[1])
+logs.tell(logging.getLogger("access"), "of the child", {})
+wait_for(lambda: "of the child" in open(sys.argv[1]).read(), seconds=10)
+os._exit(0)
+"""
+
+
+def test_a_forked_process_writes_its_own_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    argv = [sys.executable, "-W", "ignore", "-c", _FORK, str(log)]
+    subprocess.run(argv, check=True, timeout=60, cwd=Path(logs.__file__).parents[2])
+    assert "of the parent" in log.read_text()
+
+
+def test_what_was_gathered_is_written_when_the_process_ends() -> None:
+    told = "import logging; from webapp.lib import logs; logs.configure(); "
+    told += "logs.tell(logging.getLogger('access'), 'at the end', {})"
+    argv = [sys.executable, "-c", told]
+    done = subprocess.run(argv, check=True, timeout=60, capture_output=True, text=True)
+    assert done.stderr.count("at the end") == 1

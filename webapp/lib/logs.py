@@ -2,6 +2,10 @@
 
 Three nets, one behind the other: our own lines may hold only fields of the list below; chatty libraries are
 heard from WARNING up; and whatever reaches a handler is searched for what looks like a secret.
+
+A line is written before its teller goes on, but for those of `tell`: these are gathered and written together,
+after at most a twentieth of a second, with the next other line, or at the end. A process that is killed
+takes along what it had gathered.
 """
 
 import json
@@ -11,6 +15,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -51,6 +56,8 @@ FIELDS = frozenset(
     }
 )
 _WORDS = 300
+#: Lines of `tell` wait so long for others.
+_GATHERED_SECONDS = 0.05
 _PLACES = 4
 
 _QUIET = ("alembic", "authlib", "celery", "h2", "httpcore", "httpx", "httpx2", "kombu", "urllib3", "werkzeug")
@@ -120,8 +127,8 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
 def tell(logger: logging.Logger, event: str, fields: Mapping[str, str | int]) -> None:
     """What `logger` of the library's would tell at INFO by those fields, for a line that comes very often.
 
-    It is written as any other line, but not passed from processor to processor: that costs more than a
-    request. The fields are to be among FIELDS.
+    It looks as any other line, but is not passed from processor to processor, and not written at once: each
+    costs more than a request. The fields are to be among FIELDS.
     """
     if logger.isEnabledFor(logging.INFO):
         logger.handle(logging.LogRecord(logger.name, logging.INFO, "", 0, _Plain(event, fields), None, None))
@@ -168,11 +175,13 @@ class _Together(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._lines: deque[str] = deque()
+        #: as they are to be written, and those of `tell` as they came
+        self._lines: deque[str | logging.LogRecord] = deque()
         self._pen = threading.Lock()
+        self._later: threading.Timer | None = None
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Write the line, or leave it to the one who writes at this moment."""
+        """Write the line, or leave it to the one who writes at this moment or will soon."""
         kept = self.filter(record)
         if kept:
             self.emit(record)
@@ -180,19 +189,46 @@ class _Together(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(self.format(record) + self.terminator)
-            # Looked at again afterwards: a line may have come after the last was taken.
-            while self._lines and self._pen.acquire(blocking=False):
-                try:
-                    self._write()
-                finally:
-                    self._pen.release()
+            if isinstance(record.msg, _Plain):
+                self._lines.append(record)
+                self._write_later(record)
+            else:
+                self._lines.append(self.format(record) + self.terminator)
+                self.flush()
         except Exception:  # noqa: BLE001 - as logging does: a line that fails ends nothing
             self.handleError(record)
 
+    def flush(self) -> None:
+        """Write every line that waits; logging asks for it at the end of the process, too."""
+        # Looked at again afterwards: a line may have come after the last was taken.
+        while self._lines and self._pen.acquire(blocking=False):
+            try:
+                self._write()
+            finally:
+                self._pen.release()
+
+    def _write_later(self, first: logging.LogRecord) -> None:
+        later = self._later
+        # Alive, too: a forked process has its parent's timer, but not the thread that would run it.
+        if later is None or not later.is_alive():
+            later = self._later = threading.Timer(_GATHERED_SECONDS, self._write_gathered, (first,))
+            later.daemon = True
+            with suppress(RuntimeError):  # no thread begins when the process ends, but `flush` comes
+                later.start()
+
+    def _write_gathered(self, first: logging.LogRecord) -> None:
+        self._later = None  # before the lines are taken: one that comes after it starts another
+        try:
+            self.flush()
+        except Exception:  # noqa: BLE001 - as in emit
+            self.handleError(first)
+
     def _write(self) -> None:
-        self.stream.write("".join([self._lines.popleft() for _ in range(len(self._lines))]))
-        self.flush()
+        taken = [self._lines.popleft() for _ in range(len(self._lines))]
+        self.stream.write(
+            "".join(line if isinstance(line, str) else self.format(line) + self.terminator for line in taken)
+        )
+        super().flush()
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):
