@@ -41,6 +41,8 @@ class Growth(NamedTuple):
     stream_id: UUID
     accepted_at: datetime
     events: Sequence[NewEvent]
+    #: whether one of its destinations may have nothing to do so far
+    idle: bool = True
 
 
 _TYPES = {
@@ -136,8 +138,8 @@ def write_events(session: Session, grown: Sequence[Growth]) -> bool:
     insert_rows(connection, grown)
     moved_to = [(last.seq, sqlite_text(at), last.bytes_in, stream.hex) for stream, at, last in ends]
     connection.exec_driver_sql(_MOVE_HEADS, (json.dumps(moved_to),))
-    due = json.dumps([stream.hex for stream, _, _ in ends])
-    return connection.exec_driver_sql(_MAKE_DUE, (due,)).rowcount > 0
+    due = [one.stream_id.hex for one in grown if one.idle]
+    return bool(due) and connection.exec_driver_sql(_MAKE_DUE, (json.dumps(due),)).rowcount > 0
 
 
 def insert_rows(connection: Connection, grown: Sequence[Growth]) -> None:

@@ -118,6 +118,7 @@ class _End:
     accepted_at: datetime
     seq: int
     bytes_in: int
+    idle: bool
     events: list[NewEvent] = field(default_factory=list)
     #: seq and digest of what is stored, by key hash
     known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
@@ -148,7 +149,8 @@ class _Writer:
 
     def __init__(self, heads: Mapping[UUID, rows.Head], seen: starts.Starts) -> None:
         self._ends = {
-            stream: _End(_accepted_at(head), head.seq, head.bytes_in) for stream, head in heads.items()
+            stream: _End(_accepted_at(head), head.seq, head.bytes_in, head.idle)
+            for stream, head in heads.items()
         }
         self._starts = seen
 
@@ -186,7 +188,9 @@ class _Writer:
     def write(self, session: Session) -> bool:
         """Write everything; True when a destination became due."""
         grown = [
-            Growth(stream, end.accepted_at, end.events) for stream, end in self._ends.items() if end.events
+            Growth(stream, end.accepted_at, end.events, end.idle)
+            for stream, end in self._ends.items()
+            if end.events
         ]
         return bool(grown) and write_events(session, grown)
 

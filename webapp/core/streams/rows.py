@@ -30,6 +30,8 @@ class Head(NamedTuple):
     bytes_in: int = 0
     floor_seq: int = 0
     floor_bytes: int = 0
+    #: whether a destination of it may have nothing to do, and is to be told when something comes
+    idle: bool = True
 
 
 def ensure(session: Session, user_id: UUID) -> UUID:
@@ -68,8 +70,8 @@ def _read_all(connection: Connection, stream_ids: Collection[UUID]) -> dict[UUID
     asked = json.dumps([one.hex for one in stream_ids])
     found, now = connection.exec_driver_sql(_ALL_IN_ONE, (asked,)).scalar_one(), clock.now()
     return {
-        UUID(id_): Head(seq, tail, at and utc_of(at), now, *numbers)
-        for id_, seq, tail, at, *numbers in json.loads(found)
+        UUID(id_): Head(seq, tail, at and utc_of(at), now, bytes_in, floor, floor_bytes, bool(idle))
+        for id_, seq, tail, at, bytes_in, floor, floor_bytes, idle in json.loads(found)
     }
 
 
@@ -91,7 +93,9 @@ _LOCK_IN_ARRAY = _lock("streams.id = ANY(:ids)")
 _LOCK_BRIEFLY = _lock("streams.id = ANY(:ids) AND set_config('lock_timeout', '1s', true) <> ''")
 _ALL_IN_ONE = (
     "SELECT json_group_array(json_array("
-    "id, head_seq, tail_seq, last_accepted_at, bytes_in, floor_seq, floor_bytes)) FROM streams"
+    "id, head_seq, tail_seq, last_accepted_at, bytes_in, floor_seq, floor_bytes,"
+    " EXISTS (SELECT 1 FROM destinations WHERE stream_id = streams.id AND due_at IS NULL AND hold IS NULL)"
+    ")) FROM streams"
     " WHERE id IN (SELECT value FROM json_each(?))"
 )
 
