@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.forwarding import accepting, backlog
+from tests.bench.forwarding import accepting, backlog, fairness
 from tests.bench.forwarding.__main__ import GROUPS, arguments
 from tests.bench.forwarding.table import Row, markdown, one_of
 
@@ -19,6 +19,13 @@ def test_accepting_is_measured_beside_hello_world(tmp_path: Path) -> None:
 def test_a_backlog_is_measured_beside_a_small_one(tmp_path: Path) -> None:
     rows = list(backlog.rows(tmp_path, None, share=0.002, turns=2))
     assert len(rows) == 5
+    assert all(row.seen > 0 for row in rows)
+
+
+@pytest.mark.timeout(60)
+def test_others_are_measured_beside_trouble_and_a_flood(tmp_path: Path) -> None:
+    rows = list(fairness.rows(tmp_path, None, rounds=1, seconds=0.1, share=0.001))
+    assert len(rows) == 6
     assert all(row.seen > 0 for row in rows)
 
 

@@ -23,7 +23,9 @@ GROUPS: dict[str, Making] = {
         folder, given, rounds=asked.rounds, share=asked.share
     ),
     "backlog": lambda folder, given, asked: backlog.rows(folder, given, share=asked.share),
-    "fairness": lambda folder, _, asked: fairness.rows(folder, rounds=asked.rounds, share=asked.share),
+    "fairness": lambda folder, given, asked: fairness.rows(
+        folder, given, rounds=asked.rounds, seconds=asked.seconds, share=asked.share
+    ),
 }
 
 

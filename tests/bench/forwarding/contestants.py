@@ -11,14 +11,16 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from uuid import UUID
 
 from celery import Celery
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
+from tests import seeding
 from tests.bench.forwarding import load
 from tests.bench.forwarding.machine import cpu_seconds
 from tests.bench.forwarding.stage import Stage, Vendor
@@ -72,7 +74,27 @@ class Ours:
         self.hold(holding=False)
         wait_for(lambda: self._settled() - settled >= count, seconds=_SECONDS, pause=0.05)
         spent = cpu_seconds(*self.stage.pids) - before
-        return Delivered(rate=_rate(self.vendor, count), cpu=spent / count)
+        return Delivered(rate=rate(self.vendor.counts(), count), cpu=spent / count)
+
+    def deliver_again(self) -> float:
+        """Have all that was ever accepted for its users sent once more: events a second."""
+        self.vendor.forget()
+        settled, count = self._settled(), self.rewind()
+        wait_for(lambda: self._settled() - settled >= count, seconds=_SECONDS, pause=0.05)
+        return rate(self.vendor.counts(), count)
+
+    def rewind(self) -> int:
+        """Begin with the first event of each again; how many are sent once more."""
+        with self.stage.runtime.database.write() as session:
+            return sum(
+                destinations.rewind(session, HITCHPOST, row, to_seq=1) for row in self.destination_ids()
+            )
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way."""
+        own = Destination.id.in_(self.destination_ids())
+        with self.stage.runtime.database.read() as session:
+            return session.scalar(select(exists().where(own, Destination.lease_token.is_not(None)))) is False
 
     def accept(self, count: int) -> None:
         """Send so many events in."""
@@ -94,22 +116,43 @@ class Ours:
     def hold(self, *, holding: bool) -> None:
         """Hold or release what belongs to its users."""
         with self.stage.runtime.database.write() as session:
-            own = select(Destination.id).where(
-                Destination.stream_id == Stream.id,
-                Stream.user_id == User.id,
-                User.external_id.in_(self.users),
-            )
-            for row in session.scalars(own).all():
+            for row in self.destination_ids():
                 if holding:
                     destinations.hold(session, row, Hold.PAUSED, "")
                 else:
                     destinations.release(session, HITCHPOST, row)
 
+    def behind(self) -> int:
+        """How many events wait."""
+        return self._sum(Stream.head_seq - Destination.cursor_seq)
+
     def _settled(self) -> int:
+        return self._sum(Destination.delivered)
+
+    def _sum(self, figure: ColumnElement[int]) -> int:
+        own = Destination.id.in_(self.destination_ids())
+        total = select(func.coalesce(func.sum(figure), 0)).where(own, Destination.stream_id == Stream.id)
         with self.stage.runtime.database.read() as session:
-            return int(
-                session.execute(select(func.coalesce(func.sum(Destination.delivered), 0))).scalar_one()
-            )
+            return int(session.execute(total).scalar_one())
+
+    def destination_ids(self) -> Sequence[UUID]:
+        """Where the events of its users go."""
+        own = (
+            select(Destination.id)
+            .join(Stream, Stream.id == Destination.stream_id)
+            .join(User, User.id == Stream.user_id)
+            .where(User.external_id.in_(self.users))
+        )
+        with self.stage.runtime.database.read() as session:
+            return session.scalars(own).all()
+
+
+def crowd(stage: Stage, vendor: Vendor, name: str, count: int, kind: str = seeding.KIND) -> Ours:
+    """So many users of that name, with keys that say it."""
+    names = [f"{name}-{at}" for at in range(count)]
+    for one in names:
+        seeding.attach(stage.runtime, one, f"w-{one}", f"key-{one}", kind)
+    return Ours(stage, vendor, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +249,13 @@ class _Rival:
             begun, before = self.vendor.counts()["events"], cpu_seconds(worker.pid, self.redis_pid)
             wait_for(lambda: self.vendor.counts()["events"] >= count, seconds=_SECONDS, pause=0.05)
             spent = (cpu_seconds(worker.pid, self.redis_pid) - before) / (count - begun)
-            return Delivered(rate=_rate(self.vendor, count), cpu=self.given + spent)
+            return Delivered(rate=rate(self.vendor.counts(), count), cpu=self.given + spent)
         finally:
             processes.end(worker)
 
 
-def _rate(vendor: Vendor, count: int) -> float:
-    seen = vendor.counts()
+def rate(seen: Mapping[str, Any], count: int) -> float:
+    """Events a second between the first arrival and the last, of so many that were to arrive, each once."""
     if seen["events"] != count:
         message = f"{count:,} events were given and {seen['events']:,} arrived"
         raise AssertionError(message)

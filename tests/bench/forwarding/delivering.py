@@ -1,12 +1,11 @@
 """What it costs to deliver: ours, by batches and one by one, beside a task an event and a job an event."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from tests import seeding
 from tests.bench.forwarding import load, stage
-from tests.bench.forwarding.contestants import BullMQ, Contestant, Delivered, NaiveCelery, Ours
+from tests.bench.forwarding.contestants import BullMQ, Contestant, Delivered, NaiveCelery, crowd
 from tests.bench.forwarding.services import Services
 from tests.bench.forwarding.table import Row, one_of, times
 
@@ -30,11 +29,11 @@ def rows(folder: Path, services: Services, *, rounds: int, share: float) -> Iter
     ):
         celery = _better(folder, vendor, services, share)
         who: dict[str, Contestant] = {
-            "SQLite batch": Ours(small, vendor, _users(small, "batch")),
-            "SQLite single": Ours(small, vendor, _users(small, "single")),
+            "SQLite batch": crowd(small, vendor, "batch", _USERS),
+            "SQLite single": crowd(small, vendor, "single", _USERS, stage.SINGLE),
             "celery": celery,
-            "PostgreSQL batch": Ours(large, vendor, _users(large, "batch")),
-            "PostgreSQL single": Ours(large, vendor, _users(large, "single")),
+            "PostgreSQL batch": crowd(large, vendor, "batch", _USERS),
+            "PostgreSQL single": crowd(large, vendor, "single", _USERS, stage.SINGLE),
             "bullmq": BullMQ(folder, vendor, services.broker_url, services.redis_pid),
         }
         seen: dict[str, list[Delivered]] = {name: [] for name in who}
@@ -64,14 +63,6 @@ def _absorbs(vendor: stage.Vendor, events: int) -> float:
 
 def _count(name: str, share: float) -> int:
     return max(400, int(COUNTS[name.rpartition(" ")[2]] * share) // 400 * 400)
-
-
-def _users(where: stage.Stage, form: str) -> Sequence[str]:
-    kind = seeding.KIND if form == "batch" else stage.SINGLE
-    names = [f"{form}-{at}" for at in range(_USERS)]
-    for name in names:
-        seeding.attach(where.runtime, name, f"w-{name}", f"key-{name}", kind)
-    return names
 
 
 def _better(folder: Path, vendor: stage.Vendor, services: Services, share: float) -> NaiveCelery:

@@ -1,147 +1,140 @@
-"""What others cost: neighbours whose vendor hangs or is gone, a million events ahead, an outage."""
+"""What others cost: neighbours whose vendor is dead, slow or flapping, on both set-ups; and an outage.
 
-import http.client
-import json
-import socket
+Good users have a backlog sent, as fast as it goes, alone and beside neighbours in trouble in turns. Events
+for the neighbours come in all the while, few, so that their own deliveries are no work to speak of; while
+the good users are to be alone, the neighbours' destinations are paused.
+"""
+
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-from tests import seeding
-from tests.bench.forwarding import filling, stage
-from tests.bench.forwarding.contestants import Ours
-from tests.bench.forwarding.table import Row, seconds, times
-from tests.services import processes
+from sqlalchemy import func, select
+
+from tests.bench.forwarding import filling, flooding, stage
+from tests.bench.forwarding.contestants import Ours, crowd
+from tests.bench.forwarding.neighbours import FLAP_SECONDS, Mood, Neighbour
+from tests.bench.forwarding.services import Services
+from tests.bench.forwarding.stage import Ground
+from tests.bench.forwarding.steady import Steady
+from tests.bench.forwarding.table import Row
+from tests.bench.forwarding.table import seconds as in_seconds
 from tests.waiting import wait_for
-from webapp.core import destinations
-from webapp.core.audit import HITCHPOST
-from webapp.models import Hold
+from webapp.models import Attempt, AttemptOutcome
 
-_EVENTS, _MANY, _LONE = 40_000, 1_000_000, 100
-#: the eight neighbours of everybody, each with so many events
-_NEIGHBOURS, _THEIRS = 8, 100
-_DOWN_SECONDS = 4.0
-
-
-def rows(folder: Path, *, rounds: int, share: float) -> Iterator[Row]:
-    """On SQLite in one process, which has the fewest places to give."""
-    with closing(stage.Vendor(folder)) as vendor:
-        for name, hole in (("dead", _closed), ("slow", _silent)):
-            with hole() as url, _yard(folder / name, vendor, last9_url=url) as ours:
-                yield _beside(name, vendor, ours, rounds, share)
-        with _yard(folder / "many", vendor) as ours:
-            yield _recovery(vendor, ours, rounds, share)
-            yield _lone(vendor, ours, share)
+#: what waits for the good users together, and what an outage leaves behind
+_BACKLOG, _LEFT = 120_000, 40_000
+_GOOD, _BAD = 4, 8
+#: events a second for all neighbours together
+_TRICKLE = 4
+_TROUBLES = (Mood.DEAD, Mood.SLOW, Mood.FLAPPING)
 
 
-@contextmanager
-def _yard(folder: Path, vendor: stage.Vendor, **more: str) -> Iterator[stage.Stage]:
-    folder.mkdir()
-    with stage.embedded(folder, vendor, **more) as ours:
-        yield ours
+def rows(
+    folder: Path, services: Services | None, *, rounds: int, seconds: float, share: float
+) -> Iterator[Row]:
+    """Without `services` on SQLite alone."""
+    how = partial(Ground, rounds=rounds, length=seconds, share=share)
+    with ExitStack() as stack:
+        vendor = stack.enter_context(closing(stage.Vendor(folder)))
+        neighbour = stack.enter_context(closing(Neighbour()))
+        with stage.embedded(folder, vendor, last9_url=neighbour.url) as small:
+            ground = how(base="SQLite, one process", stage=small, vendor=vendor)
+            yield from _beside(ground, neighbour)
+            yield from flooding.rows(ground, lone=True)
+            yield _recovery(ground)
+        if services is not None:
+            with stage.separate(folder, vendor, services, last9_url=neighbour.url) as large:
+                ground = how(base="PostgreSQL", stage=large, vendor=vendor)
+                yield from _beside(ground, neighbour)
+                yield from flooding.rows(ground, lone=False)
 
 
-@contextmanager
-def _closed() -> Iterator[str]:
-    """Where nobody listens."""
-    yield f"http://127.0.0.1:{processes.free_port()}"
-
-
-@contextmanager
-def _silent() -> Iterator[str]:
-    """Where calls are taken and never answered."""
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def _beside(name: str, vendor: stage.Vendor, ours: stage.Stage, rounds: int, share: float) -> Row:
-    good = Ours(ours, vendor, _people(ours, "good", 4))
-    bad = Ours(ours, vendor, _people(ours, "bad", _NEIGHBOURS, stage.SINGLE))
-    count, pairs = int(_EVENTS * share) // 400 * 400, []
-    for _ in range(rounds):
-        bad.hold(holding=True)
-        alone = good.deliver(count).rate
-        bad.accept(_NEIGHBOURS * _THEIRS)
-        bad.hold(holding=False)
-        pairs.append((good.deliver(count).rate, alone))
-    return Row(
-        name=f"others' delivery rate beside a {name} neighbour (SQLite)",
-        must=0.9,
-        aim=0.97,
-        pairs=pairs,
-        unit="/s",
+def _beside(ground: Ground, neighbour: Neighbour) -> Iterator[Row]:
+    """A round is every trouble, one after the other, between two times alone."""
+    street = _Street(
+        good=crowd(ground.stage, ground.vendor, "good", _GOOD),
+        bad=crowd(ground.stage, ground.vendor, "bad", _BAD, stage.SINGLE),
+        neighbour=neighbour,
     )
+    for destination_id in street.good.destination_ids():
+        filling.make_wait(ground.stage.runtime.database, destination_id, ground.part(_BACKLOG) // _GOOD)
+    wait_for(lambda: street.good.behind() == 0, seconds=120)
+    pairs: dict[Mood, list[tuple[float, float]]] = {mood: [] for mood in _TROUBLES}
+    before = street.alone()
+    for _ in range(ground.rounds):
+        seen = [street.in_trouble(mood) for mood in _TROUBLES]
+        after = street.alone()
+        for mood, rate in zip(_TROUBLES, seen, strict=True):
+            pairs[mood].append((rate, (before + after) / 2))
+        before = after
+    for mood in _TROUBLES:
+        name = f"others' delivery rate beside a {mood} neighbour ({ground.base})"
+        yield Row(name=name, must=0.9, aim=0.97, pairs=pairs[mood], unit="/s")
 
 
-def _recovery(vendor: stage.Vendor, ours: stage.Stage, rounds: int, share: float) -> Row:
-    some = Ours(ours, vendor, _people(ours, "some", 4))
-    count, pairs = int(_EVENTS * share) // 400 * 400, []
-    for _ in range(rounds):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Street:
+    """Good users, their neighbours, and the neighbours' vendor."""
+
+    good: Ours
+    bad: Ours
+    neighbour: Neighbour
+
+    def alone(self) -> float:
+        """Events a second of the good users."""
+        self.bad.hold(holding=True)
+        with self._trickle().going_on():
+            rate = self.good.deliver_again()
+        self._recover()
+        return rate
+
+    def in_trouble(self, mood: Mood) -> float:
+        """The same from the moment when the trouble is met, so with its beginning, which is the worst."""
+        self.neighbour.be(mood)
+        before, asked = self._failed(), lambda: self.neighbour.failed or self._failed() > before
+        with self._trickle().going_on():
+            wait_for(asked, seconds=30)
+            met, start = self.neighbour.failed, time.monotonic()
+            rate = self.good.deliver_again()
+            periods = (time.monotonic() - start) // (2 * FLAP_SECONDS)
+            assert mood is not Mood.FLAPPING or self.neighbour.failed - met >= periods - 1
+        self._recover()
+        return rate
+
+    def _trickle(self) -> Steady:
+        return Steady(where=self.good.stage, users=self.bad.users, rate=_TRICKLE)
+
+    def _recover(self) -> None:
+        """The vendor is well, and what waits for it is delivered: nothing of the neighbours is ever lost."""
+        self.neighbour.be(Mood.WELL)
+        self.bad.hold(holding=False)
+        wait_for(lambda: self.bad.behind() == 0 and self.bad.is_at_rest(), seconds=60)
+
+    def _failed(self) -> int:
+        """Requests that failed, as the neighbours' pages show them."""
+        failed = select(func.coalesce(func.sum(Attempt.requests), 0)).where(
+            Attempt.destination_id.in_(self.bad.destination_ids()),
+            Attempt.outcome != AttemptOutcome.DELIVERED,
+        )
+        with self.bad.stage.runtime.database.read() as session:
+            return session.execute(failed).scalar_one()
+
+
+def _recovery(ground: Ground) -> Row:
+    some, vendor = crowd(ground.stage, ground.vendor, "some", _GOOD), ground.vendor
+    count, pairs = ground.part(_LEFT), []
+    for _ in range(ground.rounds):
         vendor.forget()
         vendor.say("down")
         some.accept(count)
-        time.sleep(_DOWN_SECONDS)
+        time.sleep(ground.length)
         vendor.say("up")
         start = time.monotonic()
         wait_for(lambda: vendor.counts()["events"] >= count, seconds=60, pause=0.05)
         pairs.append((time.monotonic() - start, 1.0))
-    name = f"from a vendor's recovery until {count:,} events are delivered (SQLite)"
-    return Row(name=name, must=10, aim=7, pairs=pairs, more=False, write=seconds)
-
-
-def _lone(vendor: stage.Vendor, ours: stage.Stage, share: float) -> Row:
-    lone = _people(ours, "lone", 1)[0]
-    flood = seeding.attach(ours.runtime, "flood", "w-flood", "key-flood")
-    with ours.runtime.database.write() as session:
-        destinations.hold(session, flood.destination_id, Hold.PAUSED, "")
-    filling.make_wait(ours.runtime.database, flood.destination_id, int(_MANY * share))
-    count = max(10, int(_LONE * share))
-    _arrivals(vendor, ours, lone, 5)
-    idle = _arrivals(vendor, ours, lone, count)
-    with ours.runtime.database.write() as session:
-        destinations.release(session, HITCHPOST, flood.destination_id)
-    vendor.forget()
-    wait_for(lambda: vendor.counts()["events"] > 0, seconds=30)
-    busy = _arrivals(vendor, ours, lone, count)
-    return Row(
-        name="a lone event behind another user's million: p99 from sent to arrived, against idle (SQLite)",
-        must=2,
-        aim=1.2,
-        pairs=[(_slowest(busy), _slowest(idle))],
-        more=False,
-        unit="ms",
-        write=times,
-    )
-
-
-def _arrivals(vendor: stage.Vendor, ours: stage.Stage, user: str, count: int) -> list[float]:
-    """Milliseconds from the sending of each of some events, one after the other, to its arrival."""
-    address, sent = urlsplit(ours.instance.url), {}
-    with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)) as connection:
-        for _ in range(count):
-            own_id = f"lone-{uuid4().int % 10**12}"
-            event = {"user": user, "id": own_id, "type": "tick"}
-            headers = {"authorization": f"Bearer {ours.key}", "content-type": "application/json"}
-            sent[own_id] = time.monotonic()
-            connection.request("POST", "/api/v1/events", json.dumps(event), headers)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 202
-            time.sleep(0.1)
-    wait_for(lambda: sent.keys() <= vendor.counts()["lone"].keys(), seconds=60)
-    seen = vendor.counts()["lone"]
-    return [(seen[own_id] - moment) * 1000 for own_id, moment in sent.items()]
-
-
-def _slowest(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99) - 1]
-
-
-def _people(ours: stage.Stage, name: str, count: int, kind: str = seeding.KIND) -> list[str]:
-    names = [f"{name}-{at}" for at in range(count)]
-    for one in names:
-        seeding.attach(ours.runtime, one, f"w-{one}", f"key-{one}", kind)
-    return names
+    name = f"from a vendor's recovery until {count:,} events are delivered ({ground.base})"
+    return Row(name=name, must=10, aim=7, pairs=pairs, more=False, write=in_seconds)

@@ -2,7 +2,7 @@
 
 One thread over epoll, no framework: it must absorb ten times what it is asked. `GET /` answers the counts;
 `PUT /say` with `up` or `down` makes it take or break, with `anew` forget its counts; a request whose key ends
-in `-slow` is never answered.
+in `-slow` is never answered. What came with keys `key-good-…` is counted once more, as the group `good`.
 """
 
 import json
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 _LENGTH = re.compile(rb"\ncontent-length: *(\d+)", re.IGNORECASE)
+_GROUP = re.compile(rb": (?:Bearer )?key-([a-z]+)-")
 _LONE = re.compile(rb'"id": ?"(lone-\d+)"')
 _TAKEN = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 _BROKEN = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
@@ -33,6 +34,7 @@ class Sink:
         self.requests = self.events = self.refused = self.begun_with = 0
         self.first = self.last = 0.0
         self.lone: dict[str, float] = {}
+        self.groups: dict[str, dict[str, float]] = {}
 
     def answer(self, head: bytes, body: bytes) -> bytes:
         """The answer to one request; empty: none."""
@@ -51,12 +53,21 @@ class Sink:
             return _BROKEN
         self.last = time.monotonic()
         self.requests += 1
-        self.events += body.count(b'"timestamp":') or 1
+        events = body.count(b'"timestamp":') or 1
+        self.events += events
         if not self.first:
             self.first, self.begun_with = self.last, self.events
+        if found := _GROUP.search(head):
+            self._count(found[1].decode(), events)
         if b'"lone-' in body:
             self.lone.update((found.decode(), self.last) for found in _LONE.findall(body))
         return _TAKEN
+
+    def _count(self, group: str, events: int) -> None:
+        begun = {"events": 0, "first": self.last, "begun_with": events}
+        seen = self.groups.setdefault(group, begun)
+        seen["events"] += events
+        seen["last"] = self.last
 
     def _counts(self) -> bytes:
         body = json.dumps(vars(self)).encode()

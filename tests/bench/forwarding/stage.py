@@ -63,6 +63,25 @@ class Stage:
     pids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A stage with its vendor, and how much is played there."""
+
+    #: as rows call it
+    base: str
+    stage: Stage
+    vendor: Vendor
+    rounds: int
+    #: of a steady load or an outage, in seconds
+    length: float
+    #: of the backlogs
+    share: float
+
+    def part(self, count: int) -> int:
+        """That share of a backlog: hundreds for each of four users."""
+        return max(400, int(count * self.share) // 400 * 400)
+
+
 @contextmanager
 def embedded(folder: Path, vendor: Vendor, **more: str) -> Iterator[Stage]:
     """`hitchpost run` on SQLite; `more` by lower-case setting."""
@@ -74,11 +93,12 @@ def embedded(folder: Path, vendor: Vendor, **more: str) -> Iterator[Stage]:
 
 
 @contextmanager
-def separate(folder: Path, vendor: Vendor, services: Services) -> Iterator[Stage]:
-    """The Procfile's processes, on PostgreSQL and Redis; those two count as ours."""
+def separate(folder: Path, vendor: Vendor, services: Services, **more: str) -> Iterator[Stage]:
+    """The Procfile's processes, on PostgreSQL and Redis; those two count as ours. `more` as above."""
     url = services.databases.create()
-    instance = servers.Separate(folder, url, services.broker_url, **vendor.settings())
-    with _running(instance, url, **vendor.settings()) as (runtime, key):
+    settings = vendor.settings() | more
+    instance = servers.Separate(folder, url, services.broker_url, **settings)
+    with _running(instance, url, **settings) as (runtime, key):
         own = (program.pid for program in instance.programs.values())
         pids = (*own, services.postgres_pid, services.redis_pid)
         yield Stage(instance=instance, runtime=runtime, key=key, pids=pids)
