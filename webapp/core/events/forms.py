@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from webapp.errors import Fault, Invalid
 from webapp.lib import strict_json
@@ -24,8 +23,7 @@ class EventForm(StrEnum):
     CLOUDEVENTS_BATCH = "cloudevents_batch"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One event as the client wrote it, and its place: a JSON Pointer (RFC 6901)."""
 
     where: str

@@ -47,7 +47,8 @@ class Limits:
         """Whether events for these may be tried now. Raises BacklogFull, EventsTooFast, Overloaded."""
         now = time.monotonic()
         self._check_disk(now)
-        for stream_id, events in Counter(streams).items():
+        counts = Counter(streams) if len(streams) > 1 else dict.fromkeys(streams, 1)
+        for stream_id, events in counts.items():
             since, words = self._full.get(stream_id, (None, ""))
             if since is not None and now - since < _REMEMBERED_SECONDS:
                 raise BacklogFull(words, stream_id=stream_id, retry_after=RETRY_AFTER)

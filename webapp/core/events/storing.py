@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -32,16 +33,14 @@ MOST_EVENTS = 2_000
 _LOOKED_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """The drafts of one request, and the stream of each."""
 
     drafts: Sequence[Draft]
     streams: Sequence[UUID]
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What became of a request: each draft's place, how many were known, whether a reader is to wake."""
 
     places: Sequence[tuple[UUID, int]]
