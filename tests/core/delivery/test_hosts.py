@@ -1,9 +1,14 @@
 """A vendor's host that does not answer costs a probe now and then, and one answer lets everything go on."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from unittest.mock import ANY
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from tests.forwarding import Yard, status
 from webapp.core import delivery
@@ -175,3 +180,44 @@ def test_a_probe_that_hangs_is_joined_by_another_within_seconds(yard: Yard) -> N
         assert not hosts.may_probe(session, HOST), "it is under way"
         soon = select(Breaker.open_until <= db_time(5.0)).where(Breaker.key == HOST)
         assert session.scalar(soon)
+
+
+def test_while_one_looks_how_the_hosts_stand_the_others_go_by_what_is_known(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, looking, go_on = hosts._read, threading.Event(), threading.Event()
+    known = hosts.standing(yard.runtime)
+
+    def waits(session: Session) -> hosts.Standing:
+        looking.set()
+        assert go_on.wait(10)
+        return read(session)
+
+    old = replace(known, read_at=known.read_at - 60)
+    monkeypatch.setitem(hosts._standings, yard.runtime.process_id, old)
+    monkeypatch.setattr(hosts, "_FRESH_SECONDS", 30.0)
+    monkeypatch.setattr(hosts, "_read", waits)
+    with ThreadPoolExecutor(1) as workers:
+        looks = workers.submit(hosts.standing, yard.runtime)
+        assert looking.wait(10)
+        assert hosts.standing(yard.runtime) == replace(known, read_at=ANY)
+        go_on.set()
+        assert looks.result() is hosts.standing(yard.runtime)
+
+
+def test_who_looks_at_a_host_that_is_down_writes_only_when_somebody_is_due_there(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside: list[frozenset[str]] = []
+    monkeypatch.setattr(hosts, "_put_aside", lambda _, down: aside.append(down))
+    made = crowd(yard)
+    yard.inbox.always = status(503)
+    for number in range(len(made)):
+        yard.accept("second", user=f"u{number}")
+    yard.drain()
+    assert aside
+    yard.change(update(Destination).values(due_at=db_time(600.0)))
+    aside.clear()
+    hosts.look_again(yard.runtime)
+    assert hosts.standing(yard.runtime).down == {HOST}
+    assert not aside

@@ -8,12 +8,13 @@ by the one that failed least, and the first answer lets all of them go on at onc
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import breakers, notices
@@ -61,15 +62,20 @@ _standings: dict[UUID, Standing] = {}
 
 
 def standing(runtime: Runtime) -> Standing:
-    """How the hosts stand, as of a quarter of a second ago at most. Puts aside who waits for them."""
-    known = _standings.get(runtime.process_id)
-    if known is not None and time.monotonic() - known.read_at < _FRESH_SECONDS:
-        return known
+    """How the hosts stand, as of about a quarter of a second ago. Puts aside who waits for them."""
+    with _guard:
+        known = _standings.get(runtime.process_id)
+        if known is not None:
+            if time.monotonic() - known.read_at < _FRESH_SECONDS:
+                return known
+            # One looks again; the others go by what is known until it has.
+            _standings[runtime.process_id] = replace(known, read_at=time.monotonic())
     with runtime.database.read() as session:
         now = _read(session)
+        crowded = bool(now.down) and session.execute(select(exists(_due_at(now.down)))).scalar_one()
     with _guard:
         _standings[runtime.process_id] = now
-    if now.down:
+    if crowded:
         with runtime.database.write() as session:
             _put_aside(session, now.down)
     return now
@@ -169,12 +175,7 @@ def _put_aside(session: Session, hosts: frozenset[str]) -> None:
         .where(Breaker.scope == SCOPE, Breaker.key.in_(hosts), breakers.is_tripped())
         .with_for_update()
     ).all()
-    due = (
-        select(Destination.id)
-        .where(leases.is_due(), Destination.lease_token.is_(None), Destination.host.in_(down), ~_forsaken())
-        .limit(_MOST_ROWS)
-        .with_for_update(skip_locked=True)
-    )
+    due = _due_at(down).limit(_MOST_ROWS).with_for_update(skip_locked=True)
     session.execute(
         update(Destination)
         .where(Destination.id.in_(due.scalar_subquery()))
@@ -185,6 +186,13 @@ def _put_aside(session: Session, hosts: frozenset[str]) -> None:
             reason=func.coalesce(Destination.reason, Destination.host + " does not answer anybody."),
         )
         .execution_options(synchronize_session=False)
+    )
+
+
+def _due_at(hosts: Collection[str]) -> Select[UUID]:
+    """Who is due at these hosts, though not to be given up there."""
+    return select(Destination.id).where(
+        leases.is_due(), Destination.lease_token.is_(None), Destination.host.in_(hosts), ~_forsaken()
     )
 
 
