@@ -24,8 +24,8 @@ def test_a_backlog_is_measured_beside_a_small_one(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(60)
 def test_others_are_measured_beside_trouble_and_a_flood(tmp_path: Path) -> None:
-    rows = list(fairness.rows(tmp_path, None, rounds=1, seconds=0.1, share=0.001))
-    assert len(rows) == 6
+    rows = list(fairness.rows(tmp_path, None, rounds=1, seconds=0.1, share=0.05))
+    assert len(rows) == 7
     assert all(row.seen > 0 for row in rows)
 
 

@@ -1,36 +1,34 @@
-"""What others cost: neighbours whose vendor is dead, slow or flapping, on both set-ups; and an outage.
+"""What others cost: neighbours whose vendor is in trouble, another user's million events, an outage.
 
-Good users have a backlog sent, as fast as it goes, alone and beside neighbours in trouble in turns. Events
-for the neighbours come in all the while, few, so that their own deliveries are no work to speak of; while
-the good users are to be alone, the neighbours' destinations are paused.
+Good users have a steady load, which must arrive as fast as it is sent, alone and beside each of these in
+turns: whatever keeps them waiting shows, and nothing else that runs on the machine. What trouble costs a
+process that is busy throughout shows in one row more: a backlog of the good users, sent as fast as it goes.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import func, select
-
 from tests.bench.forwarding import filling, flooding, stage
-from tests.bench.forwarding.contestants import Ours, crowd
-from tests.bench.forwarding.neighbours import FLAP_SECONDS, Mood, Neighbour
+from tests.bench.forwarding.contestants import Ours, crowd, rate
+from tests.bench.forwarding.flooding import Flood
+from tests.bench.forwarding.neighbours import TROUBLES, Mood, Neighbours
+from tests.bench.forwarding.neighbours import Vendor as NeighboursVendor
 from tests.bench.forwarding.services import Services
 from tests.bench.forwarding.stage import Ground
 from tests.bench.forwarding.steady import Steady
 from tests.bench.forwarding.table import Row
 from tests.bench.forwarding.table import seconds as in_seconds
 from tests.waiting import wait_for
-from webapp.models import Attempt, AttemptOutcome
 
-#: what waits for the good users together, and what an outage leaves behind
-_BACKLOG, _LEFT = 120_000, 40_000
+#: what waits for the good users together, for the flood, and what an outage leaves behind
+_BACKLOG, _FLOOD, _LEFT = 160_000, 1_000_000, 40_000
 _GOOD, _BAD = 4, 8
-#: events a second for all neighbours together
-_TRICKLE = 4
-_TROUBLES = (Mood.DEAD, Mood.SLOW, Mood.FLAPPING)
+#: events a second of the good users, and events a request
+_STEADY, _TOGETHER = 2_000, 50
 
 
 def rows(
@@ -40,88 +38,74 @@ def rows(
     how = partial(Ground, rounds=rounds, length=seconds, share=share)
     with ExitStack() as stack:
         vendor = stack.enter_context(closing(stage.Vendor(folder)))
-        neighbour = stack.enter_context(closing(Neighbour()))
-        with stage.embedded(folder, vendor, last9_url=neighbour.url) as small:
+        theirs = stack.enter_context(closing(NeighboursVendor()))
+        with stage.embedded(folder, vendor, last9_url=theirs.url) as small:
             ground = how(base="SQLite, one process", stage=small, vendor=vendor)
-            yield from _beside(ground, neighbour)
-            yield from flooding.rows(ground, lone=True)
+            yield from _on(ground, theirs, lone=True)
             yield _recovery(ground)
         if services is not None:
-            with stage.separate(folder, vendor, services, last9_url=neighbour.url) as large:
+            with stage.separate(folder, vendor, services, last9_url=theirs.url) as large:
                 ground = how(base="PostgreSQL", stage=large, vendor=vendor)
-                yield from _beside(ground, neighbour)
-                yield from flooding.rows(ground, lone=False)
+                yield from _on(ground, theirs, lone=False)
 
 
-def _beside(ground: Ground, neighbour: Neighbour) -> Iterator[Row]:
-    """A round is every trouble, one after the other, between two times alone."""
-    street = _Street(
-        good=crowd(ground.stage, ground.vendor, "good", _GOOD),
-        bad=crowd(ground.stage, ground.vendor, "bad", _BAD, stage.SINGLE),
-        neighbour=neighbour,
-    )
-    for destination_id in street.good.destination_ids():
-        filling.make_wait(ground.stage.runtime.database, destination_id, ground.part(_BACKLOG) // _GOOD)
-    wait_for(lambda: street.good.behind() == 0, seconds=120)
-    pairs: dict[Mood, list[tuple[float, float]]] = {mood: [] for mood in _TROUBLES}
-    before = street.alone()
+def _on(ground: Ground, theirs: NeighboursVendor, *, lone: bool) -> Iterator[Row]:
+    users = replace(crowd(ground.stage, ground.vendor, "bad", _BAD, stage.SINGLE), together=1)
+    neighbours = Neighbours(users=users, vendor=theirs)
+    good = crowd(ground.stage, ground.vendor, "good", _GOOD)
+    flood = Flood(crowd(ground.stage, ground.vendor, "flood", 1))
+    flood.fill(ground.part(_FLOOD))
+    yield from _steadily(ground, good, neighbours, flood)
+    if lone:
+        yield flooding.lone(ground, good, flood)
+    yield _at_full_speed(ground, neighbours)
+
+
+def _steadily(ground: Ground, good: Ours, neighbours: Neighbours, flood: Flood) -> Iterator[Row]:
+    pairs: dict[str, list[tuple[float, float]]] = {}
+
+    def note(what: str) -> None:
+        pairs.setdefault(what, []).append((_arriving(good, ground.length), alone))
+
     for _ in range(ground.rounds):
-        seen = [street.in_trouble(mood) for mood in _TROUBLES]
-        after = street.alone()
-        for mood, rate in zip(_TROUBLES, seen, strict=True):
-            pairs[mood].append((rate, (before + after) / 2))
-        before = after
-    for mood in _TROUBLES:
-        name = f"others' delivery rate beside a {mood} neighbour ({ground.base})"
-        yield Row(name=name, must=0.9, aim=0.97, pairs=pairs[mood], unit="/s")
+        with neighbours.being(Mood.WELL):
+            alone = _arriving(good, ground.length)
+        for mood in TROUBLES:
+            with neighbours.being(mood):
+                note(f"a {mood} neighbour")
+        with neighbours.being(Mood.WELL), flood.delivering():
+            note("another user's flood")
+            assert flood.user.behind()
+    for what, seen in pairs.items():
+        name = f"others' delivery rate, {_STEADY:,}/s offered, beside {what} ({ground.base})"
+        yield Row(name=name, must=0.9, aim=0.97, pairs=seen, unit="/s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Street:
-    """Good users, their neighbours, and the neighbours' vendor."""
+def _arriving(good: Ours, length: float) -> float:
+    """Events a second that arrive of a steady load."""
+    good.vendor.forget()
+    load = Steady(where=good.stage, users=good.users, rate=_STEADY / _TOGETHER, events=_TOGETHER)
+    count = load.send(length) * _TOGETHER
+    wait_for(lambda: good.behind() == 0 and good.is_at_rest(), seconds=60)
+    return rate(good.vendor.counts()["groups"]["good"], count)
 
-    good: Ours
-    bad: Ours
-    neighbour: Neighbour
 
-    def alone(self) -> float:
-        """Events a second of the good users."""
-        self.bad.hold(holding=True)
-        with self._trickle().going_on():
-            rate = self.good.deliver_again()
-        self._recover()
-        return rate
-
-    def in_trouble(self, mood: Mood) -> float:
-        """The same from the moment when the trouble is met, so with its beginning, which is the worst."""
-        self.neighbour.be(mood)
-        before, asked = self._failed(), lambda: self.neighbour.failed or self._failed() > before
-        with self._trickle().going_on():
-            wait_for(asked, seconds=30)
-            met, start = self.neighbour.failed, time.monotonic()
-            rate = self.good.deliver_again()
-            periods = (time.monotonic() - start) // (2 * FLAP_SECONDS)
-            assert mood is not Mood.FLAPPING or self.neighbour.failed - met >= periods - 1
-        self._recover()
-        return rate
-
-    def _trickle(self) -> Steady:
-        return Steady(where=self.good.stage, users=self.bad.users, rate=_TRICKLE)
-
-    def _recover(self) -> None:
-        """The vendor is well, and what waits for it is delivered: nothing of the neighbours is ever lost."""
-        self.neighbour.be(Mood.WELL)
-        self.bad.hold(holding=False)
-        wait_for(lambda: self.bad.behind() == 0 and self.bad.is_at_rest(), seconds=60)
-
-    def _failed(self) -> int:
-        """Requests that failed, as the neighbours' pages show them."""
-        failed = select(func.coalesce(func.sum(Attempt.requests), 0)).where(
-            Attempt.destination_id.in_(self.bad.destination_ids()),
-            Attempt.outcome != AttemptOutcome.DELIVERED,
-        )
-        with self.bad.stage.runtime.database.read() as session:
-            return session.execute(failed).scalar_one()
+def _at_full_speed(ground: Ground, neighbours: Neighbours) -> Row:
+    """Every trouble once, and no trouble before each."""
+    busy, pairs = crowd(ground.stage, ground.vendor, "busy", _GOOD), []
+    for destination_id in busy.destination_ids():
+        filling.make_wait(ground.stage.runtime.database, destination_id, ground.part(_BACKLOG) // _GOOD)
+    wait_for(lambda: busy.behind() == 0, seconds=120)
+    for trouble in TROUBLES:
+        seen = []
+        for mood in (trouble, Mood.WELL):
+            with neighbours.being(mood):
+                seen.append(busy.deliver_again())
+        pairs.append((seen[0], seen[1]))
+    name = (
+        "others' backlog at full speed beside a dead, a slow and a flapping neighbour, against a healthy one"
+    )
+    return Row(name=f"{name} ({ground.base})", must=0.9, aim=0.97, pairs=pairs, unit="/s")
 
 
 def _recovery(ground: Ground) -> Row:

@@ -1,8 +1,4 @@
-"""Beside another user's flood: a million events that wait and are delivered meanwhile.
-
-Whoever delivers may use all there is while nobody else needs it, so good users are to keep what they have: a
-steady load far below what fits, all of it delivered as it comes; and a lone event is to come through as fast.
-"""
+"""Another user's flood: a million events that wait, and are delivered when it is told to be."""
 
 import http.client
 import json
@@ -14,35 +10,16 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.bench.forwarding import filling
-from tests.bench.forwarding.contestants import Ours, crowd, rate
+from tests.bench.forwarding.contestants import Ours
 from tests.bench.forwarding.stage import Ground
-from tests.bench.forwarding.steady import Steady
 from tests.bench.forwarding.table import Row, times
 from tests.waiting import wait_for
 
-_FLOOD, _LONE = 1_000_000, 100
-#: events a second of the good users, and events a request
-_STEADY, _TOGETHER = 1_000, 20
-_CALM = 4
-
-
-def rows(ground: Ground, *, lone: bool) -> Iterator[Row]:
-    """The steady load, and with `lone` events one by one."""
-    flood = _Flood(crowd(ground.stage, ground.vendor, "flood", 1))
-    flood.fill(ground.part(_FLOOD))
-    calm, pairs = crowd(ground.stage, ground.vendor, "calm", _CALM), []
-    for _ in range(ground.rounds):
-        alone = _steadily(calm, ground.length)
-        with flood.delivering():
-            pairs.append((_steadily(calm, ground.length), alone))
-    name = f"others' delivery rate, {_STEADY:,}/s offered, beside another user's flood ({ground.base})"
-    yield Row(name=name, must=0.9, aim=0.97, pairs=pairs, unit="/s")
-    if lone:
-        yield _lone(ground, calm, flood)
+_LONE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Flood:
+class Flood:
     """One user, who is held but for `delivering`."""
 
     user: Ours
@@ -65,16 +42,8 @@ class _Flood:
         self.user.rewind()
 
 
-def _steadily(calm: Ours, length: float) -> float:
-    """Events a second that arrive of a steady load."""
-    calm.vendor.forget()
-    load = Steady(where=calm.stage, users=calm.users, rate=_STEADY / _TOGETHER, events=_TOGETHER)
-    count = load.send(length) * _TOGETHER
-    wait_for(lambda: calm.behind() == 0 and calm.is_at_rest(), seconds=60)
-    return rate(calm.vendor.counts()["groups"]["calm"], count)
-
-
-def _lone(ground: Ground, calm: Ours, flood: _Flood) -> Row:
+def lone(ground: Ground, calm: Ours, flood: Flood) -> Row:
+    """Events one by one, to an instance that is idle and to one that is flooded."""
     count = max(10, int(_LONE * ground.share))
     _arrivals(calm, 5)
     idle = _arrivals(calm, count)

@@ -1,4 +1,4 @@
-"""The neighbours' vendor: one that is well, or dead, slow or flapping while it is told to be.
+"""Neighbours of everybody, and their vendor: it is well, or dead, slow or flapping while it is told to be.
 
 It serves in a thread of this process, a connection a request, for it is asked little. Its port is kept bound
 while nobody listens there, so that nobody else can have it.
@@ -7,14 +7,25 @@ while nobody listens there, so that nobody else can have it.
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from sqlalchemy import func, select
+
+from tests.bench.forwarding.contestants import Ours
+from tests.bench.forwarding.steady import Steady
+from tests.waiting import wait_for
+from webapp.models import Attempt, AttemptOutcome
+
 #: how long a slow one takes
-SLOW_SECONDS = 30.0
+_SLOW_SECONDS = 30.0
 #: of a flapping one: so long down, so long up
-FLAP_SECONDS = 1.0
+_FLAP_SECONDS = 1.0
+#: events a second for all neighbours together: few, so that their own deliveries are no work to speak of
+_TRICKLE = 2
 
 
 class Mood(StrEnum):
@@ -29,8 +40,11 @@ class Mood(StrEnum):
     FLAPPING = "flapping"
 
 
-class Neighbour:
-    """The vendor; `failed` counts the requests that reached it since its last change and were not taken."""
+TROUBLES = (Mood.DEAD, Mood.SLOW, Mood.FLAPPING)
+
+
+class Vendor:
+    """Their vendor; `failed` counts the requests that reached it since its last change and were not taken."""
 
     def __init__(self) -> None:
         self._holder = _bound(0)
@@ -61,13 +75,13 @@ class Neighbour:
 
     def takes(self) -> bool | None:
         """Whether a request is taken that is here now; None: it is not to be answered."""
-        up = (time.monotonic() - self._since) // FLAP_SECONDS % 2 > 0
+        up = (time.monotonic() - self._since) // _FLAP_SECONDS % 2 > 0
         if self.mood is Mood.WELL or (self.mood is Mood.FLAPPING and up):
             return True
         self.failed += 1
         if self.mood is not Mood.SLOW:
             return False
-        return None if self._changed.wait(SLOW_SECONDS) else True
+        return None if self._changed.wait(_SLOW_SECONDS) else True
 
     def _hang_up(self) -> None:
         if self._server is not None:
@@ -76,13 +90,50 @@ class Neighbour:
             self._server = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """Users whose events come in all the while, a few, and whose vendor may be in trouble."""
+
+    users: Ours
+    vendor: Vendor
+
+    @contextmanager
+    def being(self, mood: Mood) -> Iterator[None]:
+        """Whatever happens here happens beside a vendor in this mood, from when every neighbour has an event.
+
+        So with the beginning of trouble, which is the worst of it. Afterwards nothing of theirs is lost.
+        """
+        before = self._failed()
+        self.vendor.be(mood)
+        self.users.accept(len(self.users.users))
+        if mood is not Mood.WELL:
+            wait_for(lambda: self.vendor.failed or self._failed() > before, seconds=30)
+        met, start = self.vendor.failed, time.monotonic()
+        with Steady(where=self.users.stage, users=self.users.users, rate=_TRICKLE).going_on():
+            yield
+        if mood is Mood.FLAPPING:
+            periods = (time.monotonic() - start) // (2 * _FLAP_SECONDS)
+            assert self.vendor.failed - met >= periods - 1
+        self.vendor.be(Mood.WELL)
+        wait_for(lambda: self.users.behind() == 0 and self.users.is_at_rest(), seconds=60)
+
+    def _failed(self) -> int:
+        """Requests that failed, as the neighbours' pages show them."""
+        failed = select(func.coalesce(func.sum(Attempt.requests), 0)).where(
+            Attempt.destination_id.in_(self.users.destination_ids()),
+            Attempt.outcome != AttemptOutcome.DELIVERED,
+        )
+        with self.users.stage.runtime.database.read() as session:
+            return session.execute(failed).scalar_one()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, neighbour: Neighbour) -> None:
-        super().__init__(("127.0.0.1", neighbour.port), _Handler)
-        self.neighbour = neighbour
+    def __init__(self, vendor: Vendor) -> None:
+        super().__init__(("127.0.0.1", vendor.port), _Handler)
+        self.vendor = vendor
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
 
@@ -91,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        taken = self.server.neighbour.takes()
+        taken = self.server.vendor.takes()
         if taken is None:
             return
         with suppress(OSError):  # who asked may have gone
