@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.forwarding import accepting, backlog, fairness
+from tests.bench.forwarding import accepting, backlog, fairness, overload
 from tests.bench.forwarding.__main__ import GROUPS, arguments
 from tests.bench.forwarding.table import Row, markdown, one_of
 
@@ -22,11 +22,17 @@ def test_a_backlog_is_measured_beside_a_small_one(tmp_path: Path) -> None:
     assert all(row.seen > 0 for row in rows)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_others_are_measured_beside_trouble_and_a_flood(tmp_path: Path) -> None:
     rows = list(fairness.rows(tmp_path, None, rounds=1, seconds=0.1, share=0.05))
     assert len(rows) == 7
     assert all(row.seen > 0 for row in rows)
+
+
+@pytest.mark.timeout(60)
+def test_what_there_is_no_room_for_is_refused_at_no_memory(tmp_path: Path) -> None:
+    (row,) = overload.rows(tmp_path, None, seconds=2)
+    assert row.seen > 0
 
 
 def test_every_group_of_rows_can_be_asked_for_by_name() -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench.forwarding import accepting, backlog, delivering, fairness, services
+from tests.bench.forwarding import accepting, backlog, delivering, fairness, overload, services
 from tests.bench.forwarding.table import Row, markdown
 
 Making = Callable[[Path, services.Services, argparse.Namespace], Iterator[Row]]
@@ -26,6 +26,7 @@ GROUPS: dict[str, Making] = {
     "fairness": lambda folder, given, asked: fairness.rows(
         folder, given, rounds=asked.rounds, seconds=asked.seconds, share=asked.share
     ),
+    "overload": lambda folder, given, asked: overload.rows(folder, given, seconds=5 * asked.seconds),
 }
 
 

@@ -10,13 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 _READ_BYTES = 1 << 20
+_GOOD = ("200", "202")
 _ITEM = (
     '{"user": "%(user)s", "id": "%(run)s-%%08d", "source": "shop", "type": "deployment",'
     ' "subject": "checkout", "time": "2026-01-31T12:00:00Z",'
@@ -49,6 +51,9 @@ class Seen:
     requests: int
     seconds: float
     refused: int
+    #: all answers by their status; those that refuse without a word on when to come again
+    statuses: Mapping[str, int]
+    hasty: int
     median: float
     slowest: float
     cpu: float
@@ -95,7 +100,9 @@ def push(load: Load) -> Seen:
         clients[client.fileno()] = (client, bytearray(), [])
         poll.register(client.fileno(), select.EPOLLIN)
     start = time.monotonic()
-    end, times, refused, waiting = start + load.seconds, [], 0, 0
+    end, times, waiting = start + load.seconds, [], 0
+    statuses: Counter[str] = Counter()
+    hasty = 0
     for client, _, sent in clients.values():
         begun = list(islice(made, load.ahead))
         client.sendall(b"".join(begun))
@@ -106,9 +113,11 @@ def push(load: Load) -> Seen:
             client, buffer, sent = clients[number]
             buffer += client.recv(_READ_BYTES)
             now, more = time.monotonic(), b""
-            for status in _statuses(buffer):
+            for head in _heads(buffer):
                 times.append(now - sent.pop(0))
-                refused += status not in {b"200", b"202"}
+                status = head[9:12].decode()
+                statuses[status] += 1
+                hasty += status not in _GOOD and b"\r\nretry-after: " not in head
                 waiting -= 1
                 if now < end and (request := next(made, b"")):
                     more += request
@@ -118,27 +127,29 @@ def push(load: Load) -> Seen:
                 client.sendall(more)
     seconds = time.monotonic() - start
     times.sort()
-    good = len(times) - refused
+    good = sum(statuses[one] for one in _GOOD)
     median, slowest = times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000
     return Seen(
         requests=good,
         seconds=seconds,
-        refused=refused,
+        refused=len(times) - good,
+        statuses=dict(statuses),
+        hasty=hasty,
         median=median,
         slowest=slowest,
         cpu=time.process_time(),
     )
 
 
-def _statuses(buffer: bytearray) -> Iterator[bytes]:
-    """The status of every whole answer in `buffer`, which is taken out."""
+def _heads(buffer: bytearray) -> Iterator[bytes]:
+    """The head of every whole answer in `buffer`, in lower case; the answer is taken out."""
     while (end := buffer.find(b"\r\n\r\n")) >= 0:
         head = bytes(buffer[:end]).lower()
         at = head.find(b"content-length: ")
         length = int(head[at + 16 :].split(b"\r", 1)[0]) if at >= 0 else 0
         if len(buffer) < end + 4 + length:
             return
-        yield head[9:12]
+        yield head
         del buffer[: end + 4 + length]
 
 
