@@ -11,9 +11,10 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 from tests.bench.forwarding import filling, flooding, stage
-from tests.bench.forwarding.contestants import Ours, crowd, rate
+from tests.bench.forwarding.contestants import Ours, crowd
 from tests.bench.forwarding.flooding import Flood
 from tests.bench.forwarding.neighbours import TROUBLES, Mood, Neighbours
 from tests.bench.forwarding.neighbours import Vendor as NeighboursVendor
@@ -87,7 +88,11 @@ def _arriving(good: Ours, length: float) -> float:
     load = Steady(where=good.stage, users=good.users, rate=_STEADY / _TOGETHER, events=_TOGETHER)
     count = load.send(length) * _TOGETHER
     wait_for(lambda: good.behind() == 0 and good.is_at_rest(), seconds=60)
-    return rate(good.vendor.counts()["groups"]["good"], count)
+    moments = [moment for moment, events in good.vendor.arrivals()["good"] for _ in range(events)]
+    assert len(moments) == count
+    # From middle to middle of its halves: the first and the last arrival alone may be early or late.
+    middle = len(moments) // 2
+    return middle / (fmean(moments[-middle:]) - fmean(moments[:middle]))
 
 
 def _at_full_speed(ground: Ground, neighbours: Neighbours) -> Row:

@@ -35,7 +35,7 @@ class Flood:
         """Whatever happens here happens while it is delivered, from the first event on."""
         self.user.vendor.forget()
         self.user.hold(holding=False)
-        wait_for(lambda: "flood" in self.user.vendor.counts()["groups"], seconds=30)
+        wait_for(lambda: "flood" in self.user.vendor.arrivals(), seconds=30)
         yield
         self.user.hold(holding=True)
         wait_for(self.user.is_at_rest, seconds=30)

@@ -2,7 +2,7 @@
 
 One thread over epoll, no framework: it must absorb ten times what it is asked. `GET /` answers the counts;
 `PUT /say` with `up` or `down` makes it take or break, with `anew` forget its counts; a request whose key ends
-in `-slow` is never answered. What came with keys `key-good-…` is counted once more, as the group `good`.
+in `-slow` is never answered. `GET /arrivals` answers when how many events came, by the name in their keys.
 """
 
 import json
@@ -34,12 +34,14 @@ class Sink:
         self.requests = self.events = self.refused = self.begun_with = 0
         self.first = self.last = 0.0
         self.lone: dict[str, float] = {}
-        self.groups: dict[str, dict[str, float]] = {}
+        self._arrivals: dict[str, list[tuple[float, int]]] = {}
 
     def answer(self, head: bytes, body: bytes) -> bytes:
         """The answer to one request; empty: none."""
+        if head.startswith(b"GET /arrivals "):
+            return _as_json(self._arrivals)
         if head.startswith(b"GET "):
-            return self._counts()
+            return _as_json({name: value for name, value in vars(self).items() if name != "_arrivals"})
         if head.startswith(b"PUT /say "):
             if body == b"anew":
                 self.forget()
@@ -58,20 +60,15 @@ class Sink:
         if not self.first:
             self.first, self.begun_with = self.last, self.events
         if found := _GROUP.search(head):
-            self._count(found[1].decode(), events)
+            self._arrivals.setdefault(found[1].decode(), []).append((self.last, events))
         if b'"lone-' in body:
             self.lone.update((found.decode(), self.last) for found in _LONE.findall(body))
         return _TAKEN
 
-    def _count(self, group: str, events: int) -> None:
-        begun = {"events": 0, "first": self.last, "begun_with": events}
-        seen = self.groups.setdefault(group, begun)
-        seen["events"] += events
-        seen["last"] = self.last
 
-    def _counts(self) -> bytes:
-        body = json.dumps(vars(self)).encode()
-        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+def _as_json(value: object) -> bytes:
+    body = json.dumps(value).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def serve(listener: socket.socket, answer: Callable[[bytes, bytes], bytes]) -> None:

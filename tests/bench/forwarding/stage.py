@@ -35,9 +35,16 @@ class Vendor:
 
     def counts(self) -> dict[str, Any]:
         """What it took so far."""
-        with urlopen(self.url, timeout=10) as answer:  # noqa: S310 - our own process on loopback
-            counts: dict[str, Any] = json.load(answer)
-        return counts
+        return self._ask("/")
+
+    def arrivals(self) -> dict[str, list[tuple[float, int]]]:
+        """When how many events came, by the name in their users' keys."""
+        return self._ask("/arrivals")
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        with urlopen(self.url + path, timeout=10) as answer:  # noqa: S310 - our own process on loopback
+            told: dict[str, Any] = json.load(answer)
+        return told
 
     def say(self, word: str) -> None:
         """`up` or `down`."""
