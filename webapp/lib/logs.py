@@ -18,6 +18,7 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -105,6 +106,8 @@ def configure(form: str = "text", *, level: int = logging.INFO, stream: TextIO |
     """Send every line, ours and the libraries', to `stream` (standard error) as `text` or `json`."""
     handler = _Together(stream or sys.stderr)
     handler.setFormatter(_Redacting(form))
+    # No line names a thread or a process, and asking for them costs as much as the rest of a record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -161,6 +164,7 @@ class _Plain:
         )
 
 
+@lru_cache(maxsize=1_000)
 def _shown(value: str | int) -> str:
     plain = not isinstance(value, str) or (value.isprintable() and not _QUOTED.intersection(value))
     return str(value) if plain else repr(value)
