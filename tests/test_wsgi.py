@@ -1,5 +1,6 @@
 """The web process of the Procfile opens nothing when imported, and starts with no fault or not at all."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -34,7 +35,10 @@ def test_the_application_is_made_when_it_is_asked_for(
     instances.migrate(database_url)
     _set(monkeypatch, instances.environment(database_url, broker_url=BROKER))
     assert "app" not in vars(wsgi)
+    gc.unfreeze()
     app = wsgi.app
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
     del vars(wsgi)["app"]
     assert isinstance(app, Flask)
     with app.test_client() as client:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from webapp.app import create_app
 from webapp.core import checks
 from webapp.errors import SettingsError
-from webapp.lib import logs
+from webapp.lib import heap, logs
 from webapp.settings import Settings
 from workers.app import app as celery_app
 from workers.doorbell import Doorbell
@@ -32,6 +32,7 @@ def __getattr__(name: str) -> "Flask":
     # gunicorn asks for `app` in each of its workers, after the fork; importing this file opens nothing.
     if name == "app":
         globals()["app"] = make()
+        heap.settle()
         made: Flask = globals()["app"]
         return made
     raise AttributeError(name)

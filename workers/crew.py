@@ -3,13 +3,13 @@
 import sys
 from typing import Any
 
-from celery.signals import setup_logging, worker_init, worker_shutdown
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
 
 from webapp.core import checks, processes
 from webapp.core import refresh as core_refresh
 from webapp.core.runtime import Runtime
 from webapp.errors import SettingsError
-from webapp.lib import logs
+from webapp.lib import heap, logs
 from webapp.settings import Settings
 from workers import delivery, environments, notices, parts, refresh, upkeep
 from workers.app import app
@@ -58,6 +58,12 @@ def _begin(**_: Any) -> None:
     ]
     for each in _rounds:
         each.start()
+
+
+@worker_ready.connect
+def _settle(**_: Any) -> None:
+    """Inside the web process, too: its pages are made before its worker begins."""
+    heap.settle()
 
 
 @worker_shutdown.connect
