@@ -62,7 +62,6 @@ def _begin(**_: Any) -> None:
 
 @worker_ready.connect
 def _settle(**_: Any) -> None:
-    """Inside the web process, too: its pages are made before its worker begins."""
     heap.settle()
 
 

@@ -9,7 +9,7 @@ from celery.beat import EmbeddedService
 from celery.worker import WorkController
 
 from webapp.core.runtime import Bell, Runtime
-from webapp.lib import logs
+from webapp.lib import heap, logs
 from workers import parts
 from workers.app import app, use
 
@@ -45,7 +45,7 @@ class CrewInside:
         self._beat = cast("Beat", EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler"))
 
     def start(self) -> None:
-        """Start the worker, wait until it listens, start beat."""
+        """Start the worker, wait until it listens, start beat. The rest of the process is there by now."""
         use(self._runtime.settings)
         parts.join(self._runtime)
         app.loader.import_default_modules()
@@ -53,6 +53,7 @@ class CrewInside:
         if not self._ready.wait(_START_SECONDS):
             log.error("the worker inside does not come up", seconds=_START_SECONDS)
         self._beat.start()
+        heap.settle()  # here Celery does not say that a worker is ready
 
     def stop(self) -> None:
         """Let the tasks under way end, for 25 s at most; what is queued is found in the database again."""
