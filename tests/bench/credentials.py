@@ -90,7 +90,7 @@ def refreshes(
     """CPU milliseconds a refresh, ours and the database's, and refreshes a second."""
     pids = (instance.programs["worker"].pid, database_pid)
     idle = cpu_seconds(*pids)
-    time.sleep(2.0)
+    time.sleep(2.0)  # what the processes cost while nothing is asked of them
     idle = (cpu_seconds(*pids) - idle) / 2.0
     done_before, before, start = (
         vendor.read()["counts"].get("traded", 0),

@@ -52,7 +52,7 @@ def _measure(instance: servers.Instance, sandbox: Sandbox, database_url: str, ev
 
 
 def _one(url: str, key: str, user: str, sandbox: Sandbox, number: int) -> float:
-    time.sleep(_IDLE_SECONDS)
+    time.sleep(_IDLE_SECONDS)  # idle is what is measured
     arrivals = sandbox.world.desk.recorder
     sent = _accept(url, key, user)
     wait_for(lambda: len(arrivals.received("baselime")) > number, seconds=10, pause=0.001)

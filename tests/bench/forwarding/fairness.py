@@ -120,7 +120,7 @@ def _recovery(ground: Ground) -> Row:
         vendor.forget()
         vendor.say("down")
         some.accept(count)
-        time.sleep(ground.length)
+        time.sleep(ground.length)  # the outage itself
         vendor.say("up")
         start = time.monotonic()
         wait_for(lambda: vendor.counts()["events"] >= count, seconds=60, pause=0.05)

@@ -74,7 +74,7 @@ def _arrivals(calm: Ours, count: int) -> list[float]:
             answer = connection.getresponse()
             answer.read()
             assert answer.status == 202
-            time.sleep(0.1)
+            time.sleep(0.1)  # alone: the one before has arrived
     wait_for(lambda: sent.keys() <= calm.vendor.counts()["lone"].keys(), seconds=60)
     seen = calm.vendor.counts()["lone"]
     return [(seen[own_id] - moment) * 1000 for own_id, moment in sent.items()]
