@@ -1,15 +1,16 @@
 """The stage of a campaign: real parts behind proxies and liars, and users with destinations of all kinds."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from sqlalchemy import make_url, update
+from sqlalchemy import ColumnElement, make_url, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests import instances, seeding, servers, vendors
@@ -36,6 +37,14 @@ _WANTS = "deploy."
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+class Held(NamedTuple):
+    """A lease, as it stands at one moment: who settles or renews it changes it."""
+
+    token: UUID
+    owner: str
+    due_at: datetime
+
+
 @dataclass(kw_only=True)
 class Stage:
     """Everything that a fault may lay hands on. What is None is not part of this set-up."""
@@ -60,13 +69,24 @@ class Stage:
     #: where its processes run
     hosts: Hosts | None = None
 
-    def hasten(self, *, leased: bool = False) -> None:
-        """Let the time pass that destinations wait for after failures, if the database can be reached.
+    def hasten(self) -> None:
+        """Let the time pass that destinations wait for after failures, if the database can be reached."""
+        self._let_pass(Destination.due_at.is_not(None) & Destination.lease_token.is_(None))
 
-        With `leased` also the time of their leases.
-        """
-        waits = Destination.due_at.is_not(None) & (leased or Destination.lease_token.is_(None))
-        change = update(Destination).where(waits).values(due_at=_LONG_AGO)
+    def expire(self, leases: Collection[Held]) -> None:
+        """Let the time of these leases pass, of those that are still as they were."""
+        row = tuple_(Destination.lease_token, Destination.lease_owner, Destination.due_at)
+        self._let_pass(row.in_(leases))
+
+    def leases(self) -> set[Held]:
+        """Every lease; none while the database cannot be reached."""
+        held = select(Destination.lease_token, Destination.lease_owner, Destination.due_at)
+        with suppress(SQLAlchemyError), self.runtime.database.read() as session:
+            return {Held(*row) for row in session.execute(held.where(Destination.lease_token.is_not(None)))}
+        return set()
+
+    def _let_pass(self, which: ColumnElement[bool]) -> None:
+        change = update(Destination).where(which).values(due_at=_LONG_AGO)
         try:
             with self.runtime.database.write() as session:
                 session.execute(change, execution_options={"synchronize_session": False})
