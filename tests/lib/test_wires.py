@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
+import httpcore2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,8 +17,9 @@ from pytest_httpserver import HTTPServer
 
 from tests.lib.test_http import get, raw_server
 from webapp.errors import VendorUnavailable
-from webapp.lib import clock
+from webapp.lib import clock, wires
 from webapp.lib.http import Http
+from webapp.lib.network import GuardedStream
 
 ONE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -60,6 +63,105 @@ def test_interim_answers_are_passed_over(http: Http) -> None:
     with raw_server(talk) as url:
         answer = http.send(get(url))
     assert (answer.status, answer.body) == (200, b"ok")
+
+
+class Pieces:
+    """A connection whose other end has said all that it will, in these pieces."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = [piece for piece in pieces if piece]
+        self.written = b""
+
+    def read_into(self, buffer: memoryview) -> int:
+        piece = self._pieces.pop(0) if self._pieces else b""
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+
+def hear(*pieces: bytes, most_bytes: int = 100) -> tuple[int, bytes, bool]:
+    """Status, body, and whether the connection can be used again."""
+    wire = wires._Wire(cast("GuardedStream", Pieces(*pieces)))
+    answer = wire.hear(most_bytes)
+    return answer.status, answer.body, wire.lasts
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKS = b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        (ONE, (200, b"ok", True)),
+        (b"HTTP/1.1 103 Early Hints\r\ncontent-length: 9\r\n\r\n" + ONE, (200, b"ok", True)),
+        (HEAD + b"connection: close\r\ncontent-length: 2\r\n\r\nok", (200, b"ok", False)),
+        (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", (200, b"ok", False)),
+        (HEAD + b"\r\nok", (200, b"ok", False)),  # up to the end of the connection
+        (HEAD + CHUNKS + b"\r\n", (200, b"ok", True)),
+        (HEAD + CHUNKS + b"content-encoding: gzip\r\n\r\n", (200, b"ok", True)),  # a trailer is no header
+        (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b"", True)),
+        (ONE + ONE, (200, b"ok", False)),
+        (ONE + b"and more", (200, b"ok", False)),
+        (HEAD + b"content-length: 102\r\n\r\n" + b"x" * 102, (200, b"x" * 101, False)),
+    ],
+)
+def test_an_answer_reads_the_same_however_it_is_cut(said: bytes, heard: tuple[int, bytes, bool]) -> None:
+    assert hear(said) == heard
+    assert [hear(said[:at], said[at:])[:2] for at in range(len(said))] == [heard[:2]] * len(said)
+    assert hear(*(said[at : at + 1] for at in range(len(said))))[:2] == heard[:2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+        HEAD + b"content-length: 3\r\n\r\nok",
+        HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\nok",
+        HEAD + b"content-length: -2\r\n\r\nok",
+        HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
+        HEAD + b"transfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        HEAD + b"".join(b"x-%d: 1\r\n" % number for number in range(100_000)),
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20_000,
+    ],
+)
+def test_what_is_no_whole_answer_is_none(said: bytes) -> None:
+    with pytest.raises(httpcore2.RemoteProtocolError):
+        hear(*(said[at : at + 50_000] for at in range(0, len(said), 50_000)))
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        ("/x y", {}),
+        ("/x\r\ny", {}),
+        ("/\u00e4", {}),
+        ("", {}),
+        ("/", {"x y": b"1"}),
+        ("/", {"x:y": b"1"}),
+        ("/", {"": b"1"}),
+        ("/", {"x": b"1\r\ny: 2"}),
+        ("/", {"x": b"1\n"}),
+        ("/", {"x": b"1\r 2"}),
+        ("/", {"x": b"\0"}),
+    ],
+)
+def test_what_would_be_another_request_is_not_written(target: str, headers: dict[str, bytes]) -> None:
+    stream = Pieces()
+    with pytest.raises(httpcore2.LocalProtocolError):
+        wires._Wire(cast("GuardedStream", stream)).ask("GET", target, headers, b"")
+    assert stream.written == b""
+
+
+def test_a_request_is_written_as_a_whole() -> None:
+    stream = Pieces()
+    wires._Wire(cast("GuardedStream", stream)).ask("POST", "/x?y=1", {"x": b"a \xe4\tb"}, b"body")
+    assert stream.written == b"POST /x?y=1 HTTP/1.1\r\nx: a \xe4\tb\r\n\r\nbody"
 
 
 def test_tls_is_spoken_to_the_name_of_the_certificate_only(

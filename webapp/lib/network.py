@@ -12,13 +12,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import httpcore2
 
+#: How far a socket's own limit may be from what is left of a call.
+_NEAR_SECONDS = 0.05
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -73,31 +74,22 @@ def ending_by(moment: float) -> Iterator[None]:
         _current.limit = math.inf
 
 
-class GuardedBackend(httpcore2.NetworkBackend):
-    """Opens connections for the pool: checked address, shared deadline."""
+class GuardedBackend:
+    """Opens connections: checked address, shared deadline."""
 
     def __init__(self, *, allow_private: bool) -> None:
         """`allow_private` lets it reach loopback and private addresses."""
         self._allow_private = allow_private
         self._plain = httpcore2.SyncBackend()
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.NetworkStream:
+    def connect(self, host: str, port: int) -> "GuardedStream":
         """Connect to the first address of `host` that answers; AddressRefused if any is not public."""
         failure: httpcore2.ConnectError | httpcore2.ConnectTimeout | None = None
         for address in self._resolve(host, port):
             try:
-                stream = self._plain.connect_tcp(address, port, _left(timeout), local_address, socket_options)
+                return GuardedStream(self._plain.connect_tcp(address, port, _left()))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
-            else:
-                return _GuardedStream(stream)
         raise failure or httpcore2.ConnectError("the name has no address")
 
     def _resolve(self, host: str, port: int) -> list[str]:
@@ -124,34 +116,56 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class _GuardedStream(httpcore2.NetworkStream):
-    """A stream whose every step is bounded by the call of the thread that uses it."""
+class GuardedStream:
+    """A connection whose every step is bounded by the call of the thread that uses it."""
 
     def __init__(self, stream: httpcore2.NetworkStream) -> None:
         self._stream = stream
+        self._socket: socket.socket = stream.get_extra_info("socket")
+        self._limit = self._socket.gettimeout()
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout))
+    def read_into(self, buffer: memoryview) -> int:
+        """What has come by now, or comes next; 0 at the end. Raises ReadTimeout, ReadError."""
+        self._keep_to(_left())
+        try:
+            return self._socket.recv_into(buffer)
+        except TimeoutError:
+            raise httpcore2.ReadTimeout from None
+        except OSError:
+            raise httpcore2.ReadError from None
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        left = _left(timeout)
-        if _current.call is not None:
-            _current.call.sent = True
-        self._stream.write(buffer, left)
+    def write(self, data: bytes) -> None:
+        """All of it. Raises ReadTimeout (the call is over before), WriteTimeout, WriteError."""
+        view = memoryview(data)
+        while view:
+            self._keep_to(_left())
+            if _current.call is not None:
+                _current.call.sent = True
+            try:
+                view = view[self._socket.send(view) :]
+            except TimeoutError:
+                raise httpcore2.WriteTimeout from None
+            except OSError:
+                raise httpcore2.WriteError from None
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> "GuardedStream":
+        """The same connection behind TLS, from here on. Raises ConnectTimeout, ConnectError."""
+        return GuardedStream(self._stream.start_tls(context, host, _left()))
+
+    def is_readable(self) -> bool:
+        """Whether something came that nobody has read: most likely the end."""
+        return bool(self._stream.get_extra_info("is_readable"))
 
     def close(self) -> None:
+        """End it."""
         self._stream.close()
 
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        return _GuardedStream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+    def _keep_to(self, seconds: float | None) -> None:
+        # Each setting of it gives up the GIL; what it says may be off by a little.
+        if seconds is None or self._limit is None or abs(seconds - self._limit) > _NEAR_SECONDS:
+            self._socket.settimeout(seconds)
+            self._limit = seconds
 
 
-def _left(timeout: float | None) -> float | None:
-    if _current.call is None:
-        return timeout
-    return _current.call.left()
+def _left() -> float | None:
+    return None if _current.call is None else _current.call.left()

@@ -1,28 +1,31 @@
 """Wires: connections to vendors, each for one call at a time, and those that lie idle until the next one.
 
-HTTP/1.1 is spoken by the standard library's client, over streams that keep to a deadline and to public
-addresses (webapp.lib.network): a call then costs a third of what a general pool takes for it.
+HTTP/1.1 is read by llhttp (httptools), over streams that keep to a deadline and to public addresses
+(webapp.lib.network): a call then costs a small part of what a general pool takes for it.
 """
 
-import http.client
-import io
+import re
 import ssl
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore2
+import httptools
 
-from webapp.lib.network import GuardedBackend
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from webapp.lib.network import GuardedBackend, GuardedStream
 
 _BUFFER_BYTES = 65_536
+#: what an answer may have before its body, with all interim answers
+_HEAD_BYTES = 262_144
 _PORTS = {"http": 80, "https": 443}
+#: What may be written: a token (RFC 9110 §5.6.2), a value without an end of line, an address.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
+_TARGET = re.compile(r"[!-~]+")
 
 
 class Origin(NamedTuple):
@@ -118,100 +121,115 @@ class Wires:
             one.close()
 
     def _connect(self, origin: Origin) -> "_Wire":
-        stream = self._backend.connect_tcp(origin.host, origin.port)
+        stream = self._backend.connect(origin.host, origin.port)
         if origin.scheme == "https":
-            stream = stream.start_tls(self._tls, server_hostname=origin.host)
-        return _Wire(origin, stream)
+            stream = stream.start_tls(self._tls, origin.host)
+        return _Wire(stream)
 
 
 class _Wire:
     """One connection."""
 
-    def __init__(self, origin: Origin, stream: httpcore2.NetworkStream) -> None:
+    def __init__(self, stream: GuardedStream) -> None:
         self._stream = stream
-        self._socket = _Socket(stream)
-        self._talk = http.client.HTTPConnection(origin.host, origin.port)
-        self._talk.sock = self._socket
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self.lasts = True
 
     @property
     def is_readable(self) -> bool:
         """Whether something came that nobody asked for: most likely the end."""
-        return bool(self._stream.get_extra_info("is_readable"))
+        return self._stream.is_readable()
 
     def ask(self, method: str, target: str, headers: Mapping[str, bytes], body: bytes) -> None:
+        request = _head(method, target, headers) + body
         try:
-            self._talk.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers.items():
-                self._talk.putheader(name, value)
-            self._talk.endheaders(body or None)
-        except (ValueError, http.client.HTTPException):
-            raise httpcore2.LocalProtocolError("a header or the address cannot be written") from None
-        try:
-            self._socket.flush()
+            self._stream.write(request)
         except httpcore2.WriteError:
             self.lasts = False  # a vendor may answer and hang up before it has read everything
 
     def hear(self, most_bytes: int) -> Answer:
-        try:
-            answer = self._talk.getresponse()
-            body = answer.read(most_bytes + 1)
-        except (http.client.HTTPException, ValueError, ConnectionError):
-            raise httpcore2.RemoteProtocolError("no answer that can be read") from None
-        if len(body) <= most_bytes and answer.length:
-            raise httpcore2.RemoteProtocolError("the answer was cut short")
-        self.lasts = self.lasts and answer.isclosed() and not answer.will_close
-        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
+        reply = _Reply(most_bytes)
+        while not reply.is_over:
+            count = self._stream.read_into(self._buffer)
+            if count:
+                reply.feed(self._buffer[:count])
+            else:
+                reply.end()
+        self.lasts = self.lasts and reply.lasts
+        return Answer(reply.status, reply.headers, bytes(reply.body))
 
     def close(self) -> None:
         self._stream.close()
 
 
-class _Socket:
-    """A stream, as http.client sees a socket; a request leaves as a whole."""
-
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
-        self._stream = stream
-        self._written: list[bytes] = []
-
-    def sendall(self, data: bytes) -> None:
-        self._written.append(data)
-
-    def flush(self) -> None:
-        data = b"".join(self._written)
-        self._written.clear()
-        self._stream.write(data)
-
-    def makefile(self, _mode: str) -> "io.BufferedReader[_Bytes]":
-        reader = io.BufferedReader(_Bytes(self._stream), _BUFFER_BYTES)
-        _pass_over_interim(reader)
-        return reader
-
-    def close(self) -> None:
-        """The wire closes its stream itself."""
+def _head(method: str, target: str, headers: Mapping[str, bytes]) -> bytes:
+    if not (_NAME.fullmatch(method) and _TARGET.fullmatch(target)):
+        raise httpcore2.LocalProtocolError("the address cannot be written")
+    lines = [f"{method} {target} HTTP/1.1\r\n".encode("ascii")]
+    for name, value in headers.items():
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise httpcore2.LocalProtocolError("a header cannot be written")
+        lines.append(b"%b: %b\r\n" % (name.encode("ascii"), value))
+    return b"".join((*lines, b"\r\n"))
 
 
-class _Bytes(io.RawIOBase):
-    """A stream, as a reader sees a file."""
+class _Reply:
+    """An answer as it comes in; its parser calls what begins with on_."""
 
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._parser = httptools.HttpResponseParser(self)
+        self._fed = 0
+        self._has_head = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self.is_over = False
+        self.lasts = False
 
-    def readable(self) -> bool:
-        return True
+    def feed(self, data: memoryview) -> None:
+        """Read on. Raises RemoteProtocolError."""
+        self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.lasts = False  # behind a whole answer it does not matter what is wrong
+            if not self.is_over:
+                raise httpcore2.RemoteProtocolError("no answer that can be read") from None
+        if not self._has_head and self._fed > _HEAD_BYTES:
+            raise httpcore2.RemoteProtocolError("the answer's head has no end")
+        if len(self.body) > self._most_bytes:
+            del self.body[self._most_bytes + 1 :]
+            self.is_over, self.lasts = True, False
 
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        view = memoryview(buffer)
-        data = self._stream.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+    def end(self) -> None:
+        """The connection ended, which is the end of a body of unknown length. Raises RemoteProtocolError."""
+        told = "content-length" in self.headers or "transfer-encoding" in self.headers
+        if not self._has_head or told:
+            raise httpcore2.RemoteProtocolError("the answer was cut short")
+        self.is_over = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_head:  # else a trailer
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
-def _pass_over_interim(reader: "io.BufferedReader[_Bytes]") -> None:
-    """An answer may come after others of the kind 1xx, like 103 (RFC 9110 §15.2)."""
-    while reader.peek(12).startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):
-        for _ in range(100):
-            if reader.readline(_BUFFER_BYTES) in {b"\r\n", b"\n", b""}:
-                break
+    def on_headers_complete(self) -> None:
+        if self.is_over:
+            return
+        self.status = self._parser.get_status_code()
+        if self.status < 200:  # another answer comes after it, like one after 103 (RFC 9110 §15.2)
+            self.headers.clear()
         else:
-            raise httpcore2.RemoteProtocolError("an interim answer has no end")
+            self._has_head = True
+            self.lasts = self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        if not self.is_over:
+            self.body += data
+
+    def on_message_begin(self) -> None:
+        if self.is_over:  # something came that nobody asked for: it is not looked at
+            self.lasts = False
+
+    def on_message_complete(self) -> None:
+        self.is_over = self._has_head

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp.core import environments
 from webapp.core.delivery import hosts, telling, witnesses
 from webapp.core.delivery.aiming import NoAim, take_aim
-from webapp.core.delivery.holding import Holder
+from webapp.core.delivery.holding import TURN_BATCHES, Holder
 from webapp.core.delivery.policy import Step, Verdict, judge
 from webapp.core.delivery.replaying import replay
 from webapp.core.delivery.sending import Answer
@@ -116,7 +116,10 @@ class Turn:
         if self._shape.wants is not None or kind.otlp_signal:
             return MOST_ROWS
         whole = self._shape.is_plain and self._shape.freshness is None
-        return max(kind.batch_events, _FEW_ROWS if whole else _SOME_ROWS)
+        if not whole:
+            return max(kind.batch_events, _SOME_ROWS)
+        # Whoever was through with the first of a turn takes the rest of it, too.
+        return max(kind.batch_events, _FEW_ROWS * (TURN_BATCHES - 1) if self._holder.requests else _FEW_ROWS)
 
     def _walk(self, page: Page) -> None:
         holder, at = self._holder, 0

@@ -50,18 +50,6 @@ class Run:
             return self.words == other.words and self.ended_at - other.started_at <= _LONGEST_GOOD_RUN
         return self.lone == other.lone and self.first_seq == other.first_seq
 
-    def after(self, other: "Run") -> "Run":
-        """Both as one."""
-        return replace(
-            self,
-            first_seq=min(self.first_seq, other.first_seq),
-            last_seq=max(self.last_seq, other.last_seq),
-            events=self.events + other.events,
-            requests=self.requests + other.requests,
-            milliseconds=self.milliseconds + other.milliseconds,
-            started_at=other.started_at,
-        )
-
 
 def expiry(seqs: Sequence[int], limit: str) -> Run:
     """That events came too late, as a run without a request; `limit` is the setting's text."""
@@ -85,7 +73,7 @@ def record(session: Session, destination_id: UUID, runs: Sequence[Run]) -> None:
     merged = merge(runs)
     last = latest(session, destination_id)
     if last is not None and merged[0].continues(last[1]):
-        values = _values(merged.pop(0).after(last[1]))
+        values = _values(joined([last[1], merged.pop(0)]))
         session.connection().execute(update(Attempt).where(Attempt.id == last[0]).values(values))
     if merged:
         session.connection().execute(
@@ -95,13 +83,26 @@ def record(session: Session, destination_id: UUID, runs: Sequence[Run]) -> None:
 
 def merge(runs: Sequence[Run]) -> list[Run]:
     """The same runs, neighbours that tell one story joined."""
-    merged = [runs[0]]
+    stories = [[runs[0]]]
     for run in runs[1:]:
-        if run.continues(merged[-1]):
-            merged[-1] = run.after(merged[-1])
+        if run.continues(stories[-1][0]):
+            stories[-1].append(run)
         else:
-            merged.append(run)
-    return merged
+            stories.append([run])
+    return [joined(story) for story in stories]
+
+
+def joined(story: Sequence[Run]) -> Run:
+    """Runs that tell one story, as one."""
+    return replace(
+        story[-1],
+        first_seq=min(run.first_seq for run in story),
+        last_seq=max(run.last_seq for run in story),
+        events=sum(run.events for run in story),
+        requests=sum(run.requests for run in story),
+        milliseconds=sum(run.milliseconds for run in story),
+        started_at=story[0].started_at,
+    )
 
 
 def latest(session: Session, destination_id: UUID) -> tuple[int, Run] | None:

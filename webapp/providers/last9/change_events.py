@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from webapp.lib import plain_json
 from webapp.lib.http import Request, Response
 from webapp.lib.times import rfc3339
 from webapp.providers.answers import errors_in, is_page, retry_after, setback_of, words_of
@@ -84,19 +85,18 @@ def encode(event: OutgoingEvent, target: Target, base: str) -> Encoded:
             "x-last9-api-token": f"Bearer {target.secrets['access_token'].reveal()}",
             "content-type": "application/json",
         },
-        body=json.dumps(body, ensure_ascii=False).encode(),
+        body=plain_json.compact(body),
     )
     return Encoded(request=request, count=1)
 
 
 def read(response: Response, target: Target) -> Reading:
     """What the answer means for the one event that was sent."""
-    words = words_of(response, tuple(target.secrets.values()))
-    wait = retry_after(response.headers)
     if 200 <= response.status < 300 and not is_page(response) and not errors_in(response):
         return Reading(settled=1)
-    setback = _setback(response, words)
-    return Reading(settled=0, setback=setback, words=words, retry_after=wait)
+    words = words_of(response, tuple(target.secrets.values()))
+    wait = retry_after(response.headers)
+    return Reading(settled=0, setback=_setback(response, words), words=words, retry_after=wait)
 
 
 def _setback(response: Response, words: str) -> Setback:
