@@ -193,6 +193,27 @@ def test_lines_that_come_very_often_are_written_a_little_later_and_together(writ
     wait_for(lambda: written.getvalue().count("\n") == 4, seconds=10)
 
 
+def test_however_many_tell_at_once_one_thread_writes_for_all(written: io.StringIO) -> None:
+    before, ready = _clerks(), threading.Barrier(16)
+
+    def tell() -> None:
+        ready.wait()
+        for _ in range(200):
+            logs.tell(REQUESTS, "request", {"count": 1})
+
+    threads = [threading.Thread(target=tell) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert _clerks() - before == 1
+    wait_for(lambda: written.getvalue().count("\n") == 3_200, seconds=10)
+
+
+def _clerks() -> int:
+    return sum(thread.name == "log" for thread in threading.enumerate())
+
+
 def test_any_other_line_takes_along_those_that_were_told_before_it(written: io.StringIO) -> None:
     logs.tell(REQUESTS, "request", {"count": 1})
     logs.get("x").info("second")

@@ -10,9 +10,11 @@ takes along what it had gathered.
 
 import json
 import logging
+import os
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
@@ -182,7 +184,7 @@ class _Together(logging.StreamHandler[TextIO]):
         #: as they are to be written, and those of `tell` as they came
         self._lines: deque[str | logging.LogRecord] = deque()
         self._pen = threading.Lock()
-        self._later: threading.Timer | None = None
+        self._clerk = _Clerk(self)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Write the line, or leave it to the one who writes at this moment or will soon."""
@@ -195,7 +197,9 @@ class _Together(logging.StreamHandler[TextIO]):
         try:
             if isinstance(record.msg, _Plain):
                 self._lines.append(record)
-                self._write_later(record)
+                if self._clerk.pid != os.getpid():  # a forked process has its parent's, but not the thread
+                    self._clerk = _Clerk(self)
+                self._clerk.call(record)
             else:
                 self._lines.append(self.format(record) + self.terminator)
                 self.flush()
@@ -211,28 +215,43 @@ class _Together(logging.StreamHandler[TextIO]):
             finally:
                 self._pen.release()
 
-    def _write_later(self, first: logging.LogRecord) -> None:
-        later = self._later
-        # Alive, too: a forked process has its parent's timer, but not the thread that would run it.
-        if later is None or not later.is_alive():
-            later = self._later = threading.Timer(_GATHERED_SECONDS, self._write_gathered, (first,))
-            later.daemon = True
-            with suppress(RuntimeError):  # no thread begins when the process ends, but `flush` comes
-                later.start()
-
-    def _write_gathered(self, first: logging.LogRecord) -> None:
-        self._later = None  # before the lines are taken: one that comes after it starts another
-        try:
-            self.flush()
-        except Exception:  # noqa: BLE001 - as in emit
-            self.handleError(first)
-
     def _write(self) -> None:
         taken = [self._lines.popleft() for _ in range(len(self._lines))]
         self.stream.write(
             "".join(line if isinstance(line, str) else self.format(line) + self.terminator for line in taken)
         )
         super().flush()
+
+
+class _Clerk:
+    """Writes what was gathered a moment after the first of it came, on a thread that begins with that."""
+
+    def __init__(self, handler: _Together) -> None:
+        self.pid = os.getpid()
+        self._handler = handler
+        self._start = threading.Lock()
+        self._called = threading.Event()
+        self._first: logging.LogRecord | None = None
+
+    def call(self, record: logging.LogRecord) -> None:
+        """Have everything written soon. Most calls find that another has been made."""
+        if self._called.is_set():
+            return
+        self._first = record
+        self._called.set()
+        if self._start.acquire(blocking=False):  # never released: there is one thread
+            with suppress(RuntimeError):  # no thread begins when the process ends, but `flush` comes
+                threading.Thread(target=self._work, name="log", daemon=True).start()
+
+    def _work(self) -> None:
+        while self._called.wait():
+            time.sleep(_GATHERED_SECONDS)
+            self._called.clear()  # before the lines are taken: one that comes after it calls again
+            try:
+                self._handler.flush()
+            except Exception:  # noqa: BLE001 - as in emit
+                if self._first is not None:
+                    self._handler.handleError(self._first)
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):
