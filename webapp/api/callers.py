@@ -1,7 +1,6 @@
 """Callers: who asks, told by the API key in the Authorization header and by nothing else."""
 
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from flask import current_app, request
@@ -17,8 +16,7 @@ from webapp.errors import Fault, Forbidden, Invalid, NotFound
 _REALM = 'Bearer realm="hitchpost"'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """A host app with a good API key."""
 
     runtime: Runtime
@@ -54,7 +52,7 @@ def admit(parts: Runtime, authorization: str, scope: Scope) -> Caller:
     except Forbidden:
         challenge = {"WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'}
         raise Refusal(FORBIDDEN, f"This API key lacks the scope {scope.value}.", headers=challenge) from None
-    return Caller(runtime=parts, actor=Actor.key(key.prefix), only_user=key.user_id)
+    return Caller(parts, key.actor, key.user_id)
 
 
 def require_user(session: Any, caller: Caller, name: str | None) -> UUID:

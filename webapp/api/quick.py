@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 from werkzeug.sansio.utils import host_is_trusted
 
 from webapp.api.bodies import MAX_BYTES
 from webapp.api.callers import admit
 from webapp.api.connections import AccessTokenQuery, show_access_token
-from webapp.api.events import BACKLOG_HEADER, accept_plain, answer_of
+from webapp.api.events import BACKLOG_HEADER, accept_plain, told
 from webapp.api.inputs import as_query
 from webapp.api.limits import take_turn
 from webapp.api.operations import FAILED
@@ -39,7 +38,8 @@ _HEX = "[0-9A-Fa-f]"
 _UUID = f"({_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}})"
 _PLAIN_QUERY = re.compile(r"[\w.=&-]*", re.ASCII)
 
-_Answer = tuple[str, BaseModel, Mapping[str, str]]
+#: status, body, and the headers that only it has
+_Answer = tuple[str, bytes, Mapping[str, str]]
 
 
 class QuickLane:
@@ -71,8 +71,7 @@ class QuickLane:
             answer = None
         if answer is None:
             return self._app(environ, start_response)
-        status, told, more = answer
-        body = told.model_dump_json().encode()
+        status, body, more = answer
         own = [("Content-Length", str(len(body))), ("X-Request-Id", new_request_id()), *more.items()]
         start_response(status, self._headers + own)
         return [body]
@@ -98,7 +97,7 @@ class QuickLane:
             return None
         accepted = accept_plain(caller, body)
         more = {BACKLOG_HEADER: f"{accepted.crowded:.0%}"} if accepted.crowded else {}
-        return "202 ACCEPTED", answer_of(accepted), more
+        return "202 ACCEPTED", told(accepted), more
 
     def _hand_out(self, environ: "WSGIEnvironment", connection_id: UUID) -> _Answer | None:
         asked = environ.get("QUERY_STRING", "")
@@ -107,7 +106,7 @@ class QuickLane:
         caller = admit(self._runtime, environ.get("HTTP_AUTHORIZATION", ""), Scope.CREDENTIALS_READ)
         take_turn(caller.actor.name, quick=True)
         query = as_query(AccessTokenQuery, MultiDict(parse_qsl(asked, keep_blank_values=True)))
-        return "200 OK", show_access_token(caller, connection_id, query), {}
+        return "200 OK", show_access_token(caller, connection_id, query).model_dump_json().encode(), {}
 
 
 def _length(environ: "WSGIEnvironment") -> int | None:

@@ -57,6 +57,36 @@ _REMEMBERED_KEYS = 1000
 _USED_STEP = timedelta(minutes=1)
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class Known:
+    """A key as it was read a moment ago, with what each request asks of it at hand."""
+
+    row: ApiKey
+    id: UUID
+    actor: Actor
+    #: the one user that it is bound to; None: the whole instance
+    user_id: UUID | None
+    secret_hash: bytes
+    scopes: frozenset[str]
+    #: revoked, or the user that it is bound to was disabled
+    ended: bool
+    expires_at: datetime | None
+    noted: bool = False
+
+    def is_good(self, digest: bytes) -> bool:
+        """Whether it is the key of that secret, and lets in."""
+        over = self.ended or (self.expires_at is not None and self.expires_at <= clock.now())
+        return hmac.compare_digest(self.secret_hash, digest) and not over
+
+    def note_use(self) -> bool:
+        """Whether this use is to be written down: at most once a minute, and once per reading of the row."""
+        if self.noted:
+            return False
+        self.noted = True
+        used = self.row.last_used_at
+        return used is None or clock.now() - used >= _USED_STEP
+
+
 def create(
     session: Session,
     actor: Actor,
@@ -99,21 +129,21 @@ def revoke(session: Session, actor: Actor, key_id: UUID) -> ApiKey:
 
 def check(session: Session, presented: str, scope: Scope) -> ApiKey:
     """The key that was presented. Raises NotFound (unknown, wrong, revoked or expired), Forbidden (scope)."""
-    return _admitted(_load(session, _prefix_of(presented)), presented, scope)
+    return _admitted(_load(session, _prefix_of(presented)), presented, scope).row
 
 
-def admit(runtime: Runtime, presented: str, scope: Scope) -> ApiKey:
+def admit(runtime: Runtime, presented: str, scope: Scope) -> Known:
     """As `check`, for the hot path: opens its own transactions, and remembers a key for up to a second."""
     prefix = _prefix_of(presented)
     memory = _memory_of(runtime.database)
     known = memory.get(prefix)
     if known is None:
         with runtime.database.read() as session:
-            known = _Known(_load(session, prefix))
-        if known.row is not None:  # guesses are not worth remembering
+            known = _load(session, prefix)
+        if known is not None:  # guesses are not worth remembering
             memory.put(prefix, known)
-    key = _admitted(known.row, presented, scope)
-    if known.note_use():
+    key = _admitted(known, presented, scope)
+    if key.note_use():
         with runtime.database.write() as session:
             session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=clock.now()))
     return key
@@ -124,56 +154,48 @@ def scopes_of(key: ApiKey) -> frozenset[Scope]:
     return frozenset(Scope(word) for word in key.scopes.split())
 
 
-@dataclass(slots=True)
-class _Known:
-    """A key as it was read a moment ago."""
-
-    row: "tuple[ApiKey, bool] | None"
-    noted: bool = False
-
-    def note_use(self) -> bool:
-        """Whether this use is to be written down: at most once a minute, and once per reading of the row."""
-        if self.row is None or self.noted:
-            return False
-        self.noted = True
-        used = self.row[0].last_used_at
-        return used is None or clock.now() - used >= _USED_STEP
-
-
 #: The keys that a process read within the last second, by prefix.
-_memories: "WeakKeyDictionary[Database, Memory[str, _Known]]" = WeakKeyDictionary()
+_memories: WeakKeyDictionary[Database, Memory[str, Known]] = WeakKeyDictionary()
 
 
-def _memory_of(database: Database) -> "Memory[str, _Known]":
+def _memory_of(database: Database) -> Memory[str, Known]:
     memory = _memories.get(database)
     if memory is None:
         memory = _memories.setdefault(database, Memory(seconds=_REMEMBERED, most=_REMEMBERED_KEYS))
     return memory
 
 
-def _load(session: Session, prefix: str) -> "tuple[ApiKey, bool] | None":
-    """The key of that prefix, and whether the user it is bound to was disabled."""
+def _load(session: Session, prefix: str) -> Known | None:
+    """The key of that prefix, good or not."""
     query = (
         select(ApiKey, User.disabled_at)
         .outerjoin(User, User.id == ApiKey.user_id)
         .where(ApiKey.prefix == prefix)
     )
-    row = session.execute(query).one_or_none()
-    return (row[0], row[1] is not None) if row else None
-
-
-def _admitted(found: "tuple[ApiKey, bool] | None", presented: str, scope: Scope) -> ApiKey:
-    digest = _digest(presented)
+    found = session.execute(query).one_or_none()
     if found is None:
+        return None
+    key, disabled_at = found
+    return Known(
+        row=key,
+        id=key.id,
+        actor=Actor.key(key.prefix),
+        user_id=key.user_id,
+        secret_hash=key.secret_hash,
+        scopes=frozenset(key.scopes.split()),
+        ended=key.revoked_at is not None or disabled_at is not None,
+        expires_at=key.expires_at,
+    )
+
+
+def _admitted(found: Known | None, presented: str, scope: Scope) -> Known:
+    digest = _digest(presented)
+    if found is None or not found.is_good(digest):
         raise NotFound
-    key, disabled = found
-    over = key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= clock.now())
-    if not hmac.compare_digest(key.secret_hash, digest) or over or disabled:
-        raise NotFound
-    if scope not in key.scopes.split():
+    if scope not in found.scopes:
         message = f"This key may not do that: it lacks the scope {scope.value}."
         raise Forbidden(message)
-    return key
+    return found
 
 
 def _prefix_of(presented: str) -> str:

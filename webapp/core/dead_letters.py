@@ -93,7 +93,7 @@ def _lock(session: Session, letter_ids: Collection[UUID]) -> list[UUID]:
         .distinct()
     )
     found = session.execute(query).all()
-    rows.lock(session, {stream_id for _, stream_id in found})
+    rows.lock(session.connection(), {stream_id for _, stream_id in found})
     ids = sorted(destination_id for destination_id, _ in found)
     lock = select(Destination.id).where(Destination.id.in_(ids)).order_by(Destination.id).with_for_update()
     session.execute(lock)

@@ -53,7 +53,7 @@ def _overdue_streams(session: Session) -> list[UUID]:
 
 def _trim(session: Session, stream_id: UUID) -> None:
     """Delete the oldest events that every open destination has passed."""
-    head = rows.lock(session, [stream_id]).get(stream_id)
+    head = rows.lock(session.connection(), [stream_id]).get(stream_id)
     if head is None:
         return
     slowest = session.scalar(
@@ -85,7 +85,7 @@ def _expire_held(runtime: Runtime) -> None:
         held = session.execute(query).all()
     for destination_id, stream_id in held:
         with runtime.database.write() as session:
-            _warn_or_expire(session, destination_id, rows.lock(session, [stream_id])[stream_id])
+            _warn_or_expire(session, destination_id, rows.lock(session.connection(), [stream_id])[stream_id])
 
 
 def _warn_or_expire(session: Session, destination_id: UUID, head: rows.Head) -> None:

@@ -15,13 +15,16 @@ from webapp.lib import logs
 
 log = logging.getLogger("access")
 
-_LONG_PIECE = re.compile(r"[^/]{37,}")
+_LONG = 36
+_LONG_PIECE = re.compile(rf"[^/]{{{_LONG + 1},}}")
 _EVENT_ID = re.compile(r"[0-9a-f]{32}-[0-9]+")
 _HEALTH = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def plain_path(path: str) -> str:
     """`path` without what may be a one-time secret: any piece longer than a UUID but an event's id."""
+    if len(path) <= _LONG:
+        return path
     return _LONG_PIECE.sub(lambda piece: piece[0] if _EVENT_ID.fullmatch(piece[0]) else "…", path)
 
 

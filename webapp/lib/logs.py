@@ -16,12 +16,11 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
@@ -106,8 +105,7 @@ def redact(text: str) -> str:
 
 def configure(form: str = "text", *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send every line, ours and the libraries', to `stream` (standard error) as `text` or `json`."""
-    handler = _Together(stream or sys.stderr)
-    handler.setFormatter(_Redacting(form))
+    handler = _Together(stream or sys.stderr, form)
     # No line names a thread or a process, and asking for them costs as much as the rest of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
@@ -136,7 +134,10 @@ def tell(logger: logging.Logger, event: str, fields: Mapping[str, str | int]) ->
     costs more than a request. The fields are to be among FIELDS.
     """
     if logger.isEnabledFor(logging.INFO):
-        logger.handle(logging.LogRecord(logger.name, logging.INFO, "", 0, _Plain(event, fields), None, None))
+        line = _Plain(time.time(), logger.name, event, fields)
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, _Together):
+                handler.gather(line)
 
 
 def where_of(error: BaseException) -> str:
@@ -149,21 +150,27 @@ def where_of(error: BaseException) -> str:
     return " ".join(places[-_PLACES:])
 
 
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    """The message of a record that `tell` made."""
+class _Plain(NamedTuple):
+    """A line of `tell`."""
 
+    #: Unix seconds
+    created: float
+    logger: str
     event: str
     fields: Mapping[str, str | int]
 
-    def as_json(self, shared: Mapping[str, str]) -> str:
-        return json.dumps({**self.fields, "event": self.event, **shared})
+    @property
+    def timestamp(self) -> str:
+        moment = datetime.fromtimestamp(self.created, UTC).isoformat(timespec="microseconds")
+        return moment.removesuffix("+00:00") + "Z"
 
-    def as_text(self, shared: Mapping[str, str]) -> str:
+    def as_json(self) -> str:
+        shared = {"event": self.event, "level": "info", "logger": self.logger, "timestamp": self.timestamp}
+        return json.dumps({**self.fields, **shared})
+
+    def as_text(self) -> str:
         told = " ".join(f"{name}={_shown(self.fields[name])}" for name in sorted(self.fields))
-        return "{timestamp} [{level:<9}] {event:<30} [{logger}] {told}".format(
-            event=self.event, told=told, **shared
-        )
+        return f"{self.timestamp} [info     ] {self.event:<30} [{self.logger}] {told}"
 
 
 @lru_cache(maxsize=1_000)
@@ -179,10 +186,13 @@ _QUOTED = frozenset(" \t=\r\n\"'")
 class _Together(logging.StreamHandler[TextIO]):
     """Writes lines in their order, and nobody waits for another's: whoever writes takes along what came."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, form: str) -> None:
         super().__init__(stream)
+        self.setFormatter(_Redacting(form))
+        write = _Plain.as_json if form == "json" else _Plain.as_text
+        self._form: Callable[[_Plain], str] = lambda line: redact(write(line))
         #: as they are to be written, and those of `tell` as they came
-        self._lines: deque[str | logging.LogRecord] = deque()
+        self._lines: deque[str | _Plain] = deque()
         self._pen = threading.Lock()
         self._clerk = _Clerk(self)
 
@@ -195,16 +205,17 @@ class _Together(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            if isinstance(record.msg, _Plain):
-                self._lines.append(record)
-                if self._clerk.pid != os.getpid():  # a forked process has its parent's, but not the thread
-                    self._clerk = _Clerk(self)
-                self._clerk.call(record)
-            else:
-                self._lines.append(self.format(record) + self.terminator)
-                self.flush()
+            self._lines.append(self.format(record) + self.terminator)
+            self.flush()
         except Exception:  # noqa: BLE001 - as logging does: a line that fails ends nothing
             self.handleError(record)
+
+    def gather(self, line: _Plain) -> None:
+        """Write it soon, with others."""
+        self._lines.append(line)
+        if self._clerk.pid != os.getpid():  # a forked process has its parent's, but not the thread
+            self._clerk = _Clerk(self)
+        self._clerk.call()
 
     def flush(self) -> None:
         """Write every line that waits; logging asks for it at the end of the process, too."""
@@ -218,9 +229,13 @@ class _Together(logging.StreamHandler[TextIO]):
     def _write(self) -> None:
         taken = [self._lines.popleft() for _ in range(len(self._lines))]
         self.stream.write(
-            "".join(line if isinstance(line, str) else self.format(line) + self.terminator for line in taken)
+            "".join(line if isinstance(line, str) else self._form(line) + self.terminator for line in taken)
         )
         super().flush()
+
+
+#: What `logging` says has failed.
+_UNWRITTEN = logging.LogRecord("log", logging.INFO, __file__, 0, "gathered lines", None, None)
 
 
 class _Clerk:
@@ -231,13 +246,11 @@ class _Clerk:
         self._handler = handler
         self._start = threading.Lock()
         self._called = threading.Event()
-        self._first: logging.LogRecord | None = None
 
-    def call(self, record: logging.LogRecord) -> None:
+    def call(self) -> None:
         """Have everything written soon. Most calls find that another has been made."""
         if self._called.is_set():
             return
-        self._first = record
         self._called.set()
         if self._start.acquire(blocking=False):  # never released: there is one thread
             with suppress(RuntimeError):  # no thread begins when the process ends, but `flush` comes
@@ -250,15 +263,13 @@ class _Clerk:
             try:
                 self._handler.flush()
             except Exception:  # noqa: BLE001 - as in emit
-                if self._first is not None:
-                    self._handler.handleError(self._first)
+                self._handler.handleError(_UNWRITTEN)
 
 
 class _Redacting(structlog.stdlib.ProcessorFormatter):
     """Renders a line and hides what slipped through."""
 
     def __init__(self, form: str) -> None:
-        self._write_plain = _Plain.as_json if form == "json" else _Plain.as_text
         rendering: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
         if form == "json":
             rendering += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -267,15 +278,7 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
         super().__init__(processors=rendering, foreign_pre_chain=_shared())
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(
-            self._tell(record.msg, record) if isinstance(record.msg, _Plain) else super().format(record)
-        )
-
-    def _tell(self, plain: _Plain, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
-        timestamp = moment.removesuffix("+00:00") + "Z"
-        shared = {"level": record.levelname.lower(), "logger": record.name, "timestamp": timestamp}
-        return self._write_plain(plain, shared)
+        return redact(super().format(record))
 
 
 def _plain_traceback(stream: TextIO, exc_info: ExcInfo) -> None:

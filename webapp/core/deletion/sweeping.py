@@ -96,7 +96,7 @@ def _disconnect(runtime: Runtime, connection_id: UUID) -> None:
 def _delete_events(session: Session, user_id: UUID) -> bool:
     """The oldest events; the tail moves with them, so that the ledger stays exact to the end."""
     stream_id = session.scalar(select(Stream.id).where(Stream.user_id == user_id))
-    head = None if stream_id is None else rows.lock(session, [stream_id]).get(stream_id)
+    head = None if stream_id is None else rows.lock(session.connection(), [stream_id]).get(stream_id)
     if head is None or head.tail_seq > head.seq:
         return False
     last = min(head.seq, head.tail_seq + _MOST_ROWS - 1)
@@ -150,7 +150,7 @@ def _finish(session: Session, user_id: UUID) -> bool:
     can add anything once the user's own row is locked, since everything of theirs refers to it.
     """
     stream_ids = session.scalars(select(Stream.id).where(Stream.user_id == user_id)).all()
-    heads = rows.lock(session, stream_ids)
+    heads = rows.lock(session.connection(), stream_ids)
     for table, theirs in (
         (Destination, destinations_of(user_id)),
         (Connection, connections_of(user_id)),

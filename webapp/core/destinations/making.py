@@ -46,7 +46,7 @@ def create(
     checked = check(_kind(kind), settings)
     owner = rows.connection_of(session, environment_id)
     stream_id = streams.ensure(session, owner.user_id)
-    head = streams.lock(session, [stream_id])[stream_id]
+    head = streams.lock(session.connection(), [stream_id])[stream_id]
     connection = rows.connection_of(session, environment_id)  # a disconnect holds the same lock
     if connection.state is ConnectionState.DISCONNECTED:
         raise Conflict("This connection has ended; connect again first.")

@@ -27,7 +27,7 @@ def lock(session: Session, destination_id: UUID) -> Locked:
     stream_id = session.scalar(select(Destination.stream_id).where(Destination.id == destination_id))
     if stream_id is None:
         raise NotFound("There is no such destination.")
-    head = streams.lock(session, [stream_id])[stream_id]
+    head = streams.lock(session.connection(), [stream_id])[stream_id]
     # Read again under the lock: whatever this session knew of the row may be old.
     destination = session.get_one(Destination, destination_id, with_for_update=True, populate_existing=True)
     if destination.closed_at is not None:
@@ -44,7 +44,7 @@ def of_connection(session: Session, connection_id: UUID) -> Sequence[Destination
         .where(Account.connection_id == connection_id, Destination.closed_at.is_(None))
         .order_by(Destination.id)
     )
-    streams.lock(session, {row.stream_id for row in session.scalars(query)})
+    streams.lock(session.connection(), {row.stream_id for row in session.scalars(query)})
     return session.scalars(
         query.with_for_update(of=Destination).execution_options(populate_existing=True)
     ).all()

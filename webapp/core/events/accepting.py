@@ -1,8 +1,8 @@
 """Accepting events: check all, store all or none, and wake whoever forwards them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -27,8 +27,7 @@ _BUSY = "The database cannot take events at this moment; nothing was stored. Sen
 _groups: WeakKeyDictionary[Database, GroupCommit[Batch, Stored]] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What an accepted request came to; `ids` in the order of its events, known ones under their first id."""
 
     accepted: int
@@ -102,6 +101,9 @@ def _read(payload: bytes, form: EventForm, now: datetime) -> tuple[Sequence[Draf
 
 
 def _group(runtime: Runtime) -> GroupCommit[Batch, Stored]:
+    found = _groups.get(runtime.database)
+    if found is not None:
+        return found
     most = Load(runtime.settings.backlog_events, runtime.settings.backlog_bytes)
     made: GroupCommit[Batch, Stored] = GroupCommit(
         Storing(runtime.database, most), weigh=lambda batch: len(batch.drafts), most=MOST_EVENTS

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import notices
@@ -38,7 +38,7 @@ class Load(NamedTuple):
 
 
 def admit(
-    session: Session, most: Load, heads: Mapping[UUID, Head], reached: Mapping[UUID, Load]
+    connection: Connection, most: Load, heads: Mapping[UUID, Head], reached: Mapping[UUID, Load]
 ) -> dict[UUID, float]:
     """Which of these locked streams are nearly full once they took what they are to take, and how full.
 
@@ -50,12 +50,14 @@ def admit(
         floor = Load(heads[stream_id].floor_seq, heads[stream_id].floor_bytes)
         if _beyond(after, floor).share(most) < WARNED_SHARE:
             continue
-        backlog = _beyond(after, _lift_floor(session, stream_id, after, floor))
+        backlog = _beyond(after, _lift_floor(connection, stream_id, after, floor))
         if backlog.share(most) > 1.0:
             raise BacklogFull(_full(backlog, most), stream_id=stream_id, retry_after=RETRY_AFTER)
         if backlog.share(most) >= WARNED_SHARE:
             crowded[stream_id] = backlog.share(most)
-            _tell(session, stream_id, backlog, most)
+            with Session(connection) as session:
+                _tell(session, stream_id, backlog, most)
+                session.flush()
     return crowded
 
 
@@ -65,34 +67,33 @@ def measure(session: Session, user_id: UUID) -> Load:
     if stream is None:
         return Load(0, 0)
     head, floor = Load(stream.head_seq, stream.bytes_in), Load(stream.floor_seq, stream.floor_bytes)
-    return _beyond(head, _find_floor(session, stream.id, head, floor))
+    return _beyond(head, _find_floor(session.connection(), stream.id, head, floor))
 
 
 def _beyond(head: Load, floor: Load) -> Load:
     return Load(head.events - floor.events, head.bytes - floor.bytes)
 
 
-def _lift_floor(session: Session, stream_id: UUID, head: Load, floor: Load) -> Load:
-    found = _find_floor(session, stream_id, head, floor)
+def _lift_floor(connection: Connection, stream_id: UUID, head: Load, floor: Load) -> Load:
+    found = _find_floor(connection, stream_id, head, floor)
     if found != floor:
-        session.execute(
+        connection.execute(
             update(Stream)
             .where(Stream.id == stream_id)
             .values(floor_seq=found.events, floor_bytes=found.bytes)
-            .execution_options(synchronize_session=False)
         )
     return found
 
 
-def _find_floor(session: Session, stream_id: UUID, head: Load, floor: Load) -> Load:
+def _find_floor(connection: Connection, stream_id: UUID, head: Load, floor: Load) -> Load:
     """Where the slowest open destination is; the floor as it was if that is not higher."""
-    slowest = session.scalar(
+    slowest = connection.scalar(
         select(func.min(Destination.cursor_seq)).where(
             Destination.stream_id == stream_id, Destination.closed_at.is_(None)
         )
     )
     if slowest is None:
-        slowest = session.scalar(select(Stream.head_seq).where(Stream.id == stream_id)) or 0
+        slowest = connection.scalar(select(Stream.head_seq).where(Stream.id == stream_id)) or 0
     if slowest <= floor.events:
         return floor
     # The next one says how much came before it; without one, all that is stored is settled.
@@ -103,8 +104,8 @@ def _find_floor(session: Session, stream_id: UUID, head: Load, floor: Load) -> L
         .limit(1)
     )
     total = select(Stream.bytes_in).where(Stream.id == stream_id)
-    before = session.scalar(next_)
-    return Load(slowest, (session.scalar(total) or 0) if before is None else before)
+    before = connection.scalar(next_)
+    return Load(slowest, (connection.scalar(total) or 0) if before is None else before)
 
 
 def _full(backlog: Load, most: Load) -> str:

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from webapp.core.events.drafts import Draft
 from webapp.core.streams.rows import Head
@@ -26,8 +25,8 @@ _Span: TypeAlias = tuple[str, str | None]
 class Starts:
     """The latest start of each span, stream by stream, as far as it was needed."""
 
-    def __init__(self, session: Session, heads: Mapping[UUID, Head]) -> None:
-        self._session = session
+    def __init__(self, connection: Connection, heads: Mapping[UUID, Head]) -> None:
+        self._connection = connection
         self._heads = heads
         self._past: dict[UUID, dict[_Span, datetime]] = {}
 
@@ -53,4 +52,4 @@ class Starts:
             .where(Event.stream_id == stream, Event.seq > head - LOOK_BACK, Event.state == "start")
             .order_by(Event.seq)
         )
-        return {(kind, subject): time for kind, subject, time in self._session.execute(query)}
+        return {(kind, subject): time for kind, subject, time in self._connection.execute(query)}

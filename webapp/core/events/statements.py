@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.orm import Session
 
 from webapp.lib.postgres_arrays import ARRAYS, PostgresArray
 from webapp.lib.times import sqlite_text
@@ -103,10 +102,9 @@ _MAKE_DUE = (
 
 
 def find_known(
-    session: Session, keys: Sequence[tuple[UUID, bytes]]
+    connection: Connection, keys: Sequence[tuple[UUID, bytes]]
 ) -> dict[tuple[UUID, bytes], tuple[int, bytes]]:
     """Which of these (stream, key hash) are stored: with the seq and digest of each."""
-    connection = session.connection()
     if _has_arrays(connection):
         columns = {
             "stream_id": ARRAYS["uuid"]([stream for stream, _ in keys]),
@@ -120,12 +118,11 @@ def find_known(
     return {(UUID(stream), key): (seq, digest) for stream, key, seq, digest in found}
 
 
-def write_events(session: Session, grown: Sequence[Growth]) -> bool:
+def write_events(connection: Connection, grown: Sequence[Growth]) -> bool:
     """Insert events, which end at the new head of each stream, and make who reads those due.
 
     True when a destination became due. The streams are locked by the caller.
     """
-    connection = session.connection()
     ends = [(one.stream_id, one.accepted_at, one.events[-1]) for one in grown]
     if _has_arrays(connection):
         moved = {

@@ -17,8 +17,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from webapp.core.events import backlogs, starts
 from webapp.core.events.drafts import Draft
@@ -80,18 +80,18 @@ def store(
     `most` is what the backlog of a user may come to; None: whatever comes. Without a `look` for repeats, one
     raises IntegrityError.
     """
-    with database.write() as session:
+    with database.transact() as connection:
         stream_ids = {stream for batch in batches for stream in batch.streams}
-        heads = rows.lock(session, stream_ids, briefly=True)
+        heads = rows.lock(connection, stream_ids, briefly=True)
         if len(heads) < len(stream_ids):
             message = "The user of these events was removed meanwhile."
             raise NotFound(message)
-        writer = _Writer(heads, starts.Starts(session, heads))
+        writer = _Writer(heads, starts.Starts(connection, heads))
         if look:
-            writer.recall(find_known(session, _identities(batches)))
+            writer.recall(find_known(connection, _identities(batches)))
         placed = [writer.place(batch) for batch in batches]
-        crowded = backlogs.admit(session, most, heads, writer.reached()) if most else {}
-        woken = writer.write(session)
+        crowded = backlogs.admit(connection, most, heads, writer.reached()) if most else {}
+        woken = writer.write(connection)
     return [
         Stored(places, duplicates, woken, _fullest(batch, crowded))
         for batch, (places, duplicates) in zip(batches, placed, strict=True)
@@ -184,14 +184,14 @@ class _Writer:
             stream: backlogs.Load(end.seq, end.bytes_in) for stream, end in self._ends.items() if end.events
         }
 
-    def write(self, session: Session) -> bool:
+    def write(self, connection: Connection) -> bool:
         """Write everything; True when a destination became due."""
         grown = [
             Growth(stream, end.accepted_at, end.events, end.idle)
             for stream, end in self._ends.items()
             if end.events
         ]
-        return bool(grown) and write_events(session, grown)
+        return bool(grown) and write_events(connection, grown)
 
 
 def _accepted_at(head: rows.Head) -> datetime:

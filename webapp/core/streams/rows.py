@@ -50,13 +50,12 @@ def ensure_all(database: Database, user_ids: Collection[UUID]) -> dict[UUID, UUI
     return made
 
 
-def lock(session: Session, stream_ids: Collection[UUID], *, briefly: bool = False) -> dict[UUID, Head]:
+def lock(connection: Connection, stream_ids: Collection[UUID], *, briefly: bool = False) -> dict[UUID, Head]:
     """Lock streams in the order of their ids, before any destination, and say where they stand.
 
     FOR NO KEY UPDATE, so that events (which refer to the row by its key) can be inserted meanwhile.
     `briefly`: on PostgreSQL the transaction waits for no lock longer than a second.
     """
-    connection = session.connection()
     if connection.dialect.name != "postgresql":
         return _read_all(connection, stream_ids)
     found = connection.execute(

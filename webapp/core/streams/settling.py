@@ -93,7 +93,11 @@ def _rest_or_go_on(session: Session, lease: Lease, to_seq: int) -> Next:
     head = session.execute(select(Stream.head_seq).where(Stream.id == lease.stream_id)).scalar_one()
     if head > to_seq:
         return Next.GO_ON
-    return Next.REST if rows.lock(session, [lease.stream_id])[lease.stream_id].seq <= to_seq else Next.GO_ON
+    return (
+        Next.REST
+        if rows.lock(session.connection(), [lease.stream_id])[lease.stream_id].seq <= to_seq
+        else Next.GO_ON
+    )
 
 
 def _move(lease: Lease, settlement: Settlement, now: Next) -> Any:
