@@ -6,10 +6,11 @@ PostgreSQL runs at READ COMMITTED with synchronous_commit on; correctness rests 
 """
 
 import math
+import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,7 +28,7 @@ from sqlalchemy import (
     make_url,
     type_coerce,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, Dialect
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
@@ -160,6 +161,16 @@ class Database:
         self.engine.dispose()
 
 
+def run_on_sqlite(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> DBAPICursor:
+    """Run it by the driver alone, with SQLAlchemy's errors: a fourth of what SQLAlchemy takes for it."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement, parameters)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True) from error
+    return cursor
+
+
 def is_contention(error: DBAPIError) -> bool:
     """Whether `error` says "busy, try again" (a lock, a deadlock, a lost connection) rather than "wrong"."""
     if error.connection_invalidated:
@@ -256,7 +267,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("hitchpost_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    run_on_sqlite(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _sqlite_clock(seconds: float) -> str:

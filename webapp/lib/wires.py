@@ -20,7 +20,7 @@ from webapp.lib.network import GuardedBackend, GuardedStream
 
 _BUFFER_BYTES = 65_536
 #: what an answer may have before its body, with all interim answers
-_HEAD_BYTES = 262_144
+_HEAD_BYTES, _HEAD_LINES = 262_144, 100
 _PORTS = {"http": 80, "https": 443}
 #: What may be written: a token (RFC 9110 §5.6.2), a value without an end of line, an address.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -179,7 +179,7 @@ class _Reply:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._parser = httptools.HttpResponseParser(self)
-        self._fed = 0
+        self._fed = self._lines = 0
         self._has_head = False
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -196,7 +196,7 @@ class _Reply:
             self.lasts = False  # behind a whole answer it does not matter what is wrong
             if not self.is_over:
                 raise httpcore2.RemoteProtocolError("no answer that can be read") from None
-        if not self._has_head and self._fed > _HEAD_BYTES:
+        if self._lines > _HEAD_LINES or (not self._has_head and self._fed > _HEAD_BYTES):
             raise httpcore2.RemoteProtocolError("the answer's head has no end")
         if len(self.body) > self._most_bytes:
             del self.body[self._most_bytes + 1 :]
@@ -210,6 +210,7 @@ class _Reply:
         self.is_over = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._lines += 1
         if not self._has_head:  # else a trailer
             self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 

@@ -12,14 +12,23 @@ from sqlalchemy import Connection, event, select
 from tests.forwarding import Yard
 from webapp.core import events
 from webapp.core.events import EventForm, statements, storing
+from webapp.core.streams import rows
+from webapp.lib.database import run_on_sqlite
 from webapp.models import Event, Stream
 
 
-def test_no_statement_of_accepting_reads_all_events(yard: Yard) -> None:
+def test_no_statement_of_accepting_reads_all_events(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.user()
     asked: list[tuple[str, Any]] = []
     engine = yard.runtime.database.engine
     event.listen(engine, "before_cursor_execute", lambda _c, _k, text, given, *_: asked.append((text, given)))
+
+    def run(connection: Connection, text: str, given: Any = ()) -> Any:
+        asked.append((text, given))
+        return run_on_sqlite(connection, text, given)
+
+    for module in (statements, rows):
+        monkeypatch.setattr(module, "run_on_sqlite", run)
     items = [{"user": "ada", "id": str(at), "type": "t", "state": "stop"} for at in range(3)]
     for _ in range(2):  # the second time they are repeats, and looked for
         events.accept(yard.runtime, json.dumps(items).encode(), form=EventForm.NATIVE, only_user=None)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from webapp.lib.database import run_on_sqlite
 from webapp.lib.postgres_arrays import ARRAYS, PostgresArray
 from webapp.lib.times import sqlite_text
 
@@ -110,11 +111,11 @@ def find_known(
             "stream_id": ARRAYS["uuid"]([stream for stream, _ in keys]),
             "key_hash": ARRAYS["bytea"]([key for _, key in keys]),
         }
-        found = connection.execute(_KNOWN_IN_ARRAYS, columns)
-        return {(stream, key): (seq, digest) for stream, key, seq, digest in found}
+        stored = connection.execute(_KNOWN_IN_ARRAYS, columns)
+        return {(stream, key): (seq, digest) for stream, key, seq, digest in stored}
     wanted = _KNOWN_IN_PAIRS.format(", ".join(["(?, ?)"] * len(keys)))
     pairs = tuple(part for stream, key in keys for part in (stream.hex, key))
-    found = connection.exec_driver_sql(wanted, pairs)
+    found = run_on_sqlite(connection, wanted, pairs).fetchall()
     return {(UUID(stream), key): (seq, digest) for stream, key, seq, digest in found}
 
 
@@ -134,9 +135,9 @@ def write_events(connection: Connection, grown: Sequence[Growth]) -> bool:
         return connection.execute(_WRITE_ARRAYS, as_columns(grown) | moved).rowcount > 0
     insert_rows(connection, grown)
     moved_to = [(last.seq, sqlite_text(at), last.bytes_in, stream.hex) for stream, at, last in ends]
-    connection.exec_driver_sql(_MOVE_HEADS, (json.dumps(moved_to),))
+    run_on_sqlite(connection, _MOVE_HEADS, (json.dumps(moved_to),))
     due = [one.stream_id.hex for one in grown if one.idle]
-    return bool(due) and connection.exec_driver_sql(_MAKE_DUE, (json.dumps(due),)).rowcount > 0
+    return bool(due) and run_on_sqlite(connection, _MAKE_DUE, (json.dumps(due),)).rowcount > 0
 
 
 def insert_rows(connection: Connection, grown: Sequence[Growth]) -> None:
@@ -144,7 +145,7 @@ def insert_rows(connection: Connection, grown: Sequence[Growth]) -> None:
     rows = [row for one in grown for row in _as_rows(one)]
     for at in range(0, len(rows), _MOST_ROWS):
         some = rows[at : at + _MOST_ROWS]
-        connection.exec_driver_sql(_insertion(len(some)), tuple(chain.from_iterable(some)))
+        run_on_sqlite(connection, _insertion(len(some)), tuple(chain.from_iterable(some)))
 
 
 def as_columns(grown: Sequence[Growth]) -> dict[str, PostgresArray]:
