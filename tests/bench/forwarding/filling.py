@@ -73,7 +73,7 @@ def bulk_rate(database: Database, seconds: float) -> float:
             if database.is_sqlite:
                 insert_rows(session.connection(), grown)
             else:
-                session.execute(text(INSERT_ARRAYS), as_columns(grown))
+                session.connection().exec_driver_sql(INSERT_ARRAYS, as_columns(grown))
         count += 100
     return count / (time.monotonic() - start)
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from webapp.lib.database import run_on_sqlite
 from webapp.lib.postgres_arrays import ARRAYS, PostgresArray
@@ -59,22 +59,22 @@ _TYPES = {
     "body": "bytea",
     "bytes_in": "bigint",
 }
-_ARRAYS = ", ".join(f"CAST(:{name} AS {type_}[])" for name, type_ in _TYPES.items())
+_ARRAYS = ", ".join(f"CAST(%({name})s AS {type_}[])" for name, type_ in _TYPES.items())
 _INTO = f"INSERT INTO events ({', '.join(_TYPES)})"
 #: On PostgreSQL: the events alone.
 INSERT_ARRAYS = f"{_INTO} SELECT * FROM unnest({_ARRAYS})"  # noqa: S608 - names of our own
 #: The same, the streams' new heads, and who is to read them: one trip.
-_WRITE_ARRAYS = text(
+_WRITE_ARRAYS = (
     f"WITH stored AS ({INSERT_ARRAYS}), moved AS ("  # noqa: S608 - names of our own
     "UPDATE streams SET head_seq = head.seq, last_accepted_at = head.at, bytes_in = head.bytes FROM"
-    " unnest(CAST(:heads AS uuid[]), CAST(:seqs AS bigint[]), CAST(:ats AS timestamptz[]),"
-    " CAST(:totals AS bigint[])) AS head (id, seq, at, bytes) WHERE streams.id = head.id) "
+    " unnest(CAST(%(heads)s AS uuid[]), CAST(%(seqs)s AS bigint[]), CAST(%(ats)s AS timestamptz[]),"
+    " CAST(%(totals)s AS bigint[])) AS head (id, seq, at, bytes) WHERE streams.id = head.id) "
     "UPDATE destinations SET due_at = clock_timestamp()"
-    " WHERE stream_id = ANY(:heads) AND due_at IS NULL AND hold IS NULL"
+    " WHERE stream_id = ANY(%(heads)s) AND due_at IS NULL AND hold IS NULL"
 )
-_KNOWN_IN_ARRAYS = text(
+_KNOWN_IN_ARRAYS = (
     "SELECT stream_id, key_hash, seq, digest FROM events JOIN"
-    " unnest(CAST(:stream_id AS uuid[]), CAST(:key_hash AS bytea[])) AS wanted (stream_id, key_hash)"
+    " unnest(CAST(%(stream_id)s AS uuid[]), CAST(%(key_hash)s AS bytea[])) AS wanted (stream_id, key_hash)"
     " USING (stream_id, key_hash)"
 )
 #: On SQLite: of so many pairs. The order of the join is said, or it would read the whole table.
@@ -111,7 +111,7 @@ def find_known(
             "stream_id": ARRAYS["uuid"]([stream for stream, _ in keys]),
             "key_hash": ARRAYS["bytea"]([key for _, key in keys]),
         }
-        stored = connection.execute(_KNOWN_IN_ARRAYS, columns)
+        stored = connection.exec_driver_sql(_KNOWN_IN_ARRAYS, columns)
         return {(stream, key): (seq, digest) for stream, key, seq, digest in stored}
     wanted = _KNOWN_IN_PAIRS.format(", ".join(["(?, ?)"] * len(keys)))
     pairs = tuple(part for stream, key in keys for part in (stream.hex, key))
@@ -132,7 +132,7 @@ def write_events(connection: Connection, grown: Sequence[Growth]) -> bool:
             "ats": ARRAYS["timestamptz"]([at for _, at, _ in ends]),
             "totals": ARRAYS["bigint"]([last.bytes_in for _, _, last in ends]),
         }
-        return connection.execute(_WRITE_ARRAYS, as_columns(grown) | moved).rowcount > 0
+        return connection.exec_driver_sql(_WRITE_ARRAYS, as_columns(grown) | moved).rowcount > 0
     insert_rows(connection, grown)
     moved_to = [(last.seq, sqlite_text(at), last.bytes_in, stream.hex) for stream, at, last in ends]
     run_on_sqlite(connection, _MOVE_HEADS, (json.dumps(moved_to),))

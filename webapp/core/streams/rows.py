@@ -3,15 +3,15 @@
 import json
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.lib import clock
-from webapp.lib.database import Database, db_time, run_on_sqlite
+from webapp.lib.database import Database, run_on_sqlite
 from webapp.lib.ids import uuid7
 from webapp.lib.postgres_arrays import ARRAYS
 from webapp.lib.times import utc_of
@@ -58,9 +58,8 @@ def lock(connection: Connection, stream_ids: Collection[UUID], *, briefly: bool 
     """
     if connection.dialect.name != "postgresql":
         return _read_all(connection, stream_ids)
-    found = connection.execute(
-        _LOCK_BRIEFLY if briefly else _LOCK_IN_ARRAY, {"ids": ARRAYS["uuid"](list(stream_ids))}
-    )
+    asked = _LOCK_BRIEFLY if briefly else _LOCK_IN_ARRAY
+    found = connection.exec_driver_sql(asked, {"ids": ARRAYS["uuid"](list(stream_ids))})
     return {row[0]: Head(*row[1:]) for row in found}
 
 
@@ -74,22 +73,14 @@ def _read_all(connection: Connection, stream_ids: Collection[UUID]) -> dict[UUID
     }
 
 
-def _lock(which: str) -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            *(Stream.id, Stream.head_seq, Stream.tail_seq, Stream.last_accepted_at, db_time()),
-            *(Stream.bytes_in, Stream.floor_seq, Stream.floor_bytes),
-        )
-        .where(text(which))
-        .order_by(Stream.id)
-        .with_for_update(key_share=True)
-    )
-
-
-# It is in every request's way: built once, and with one parameter whatever the number of streams.
-_LOCK_IN_ARRAY = _lock("streams.id = ANY(:ids)")
+# In every request's way: text from the start, with one parameter whatever the number of streams.
+_LOCK = (
+    "SELECT id, head_seq, tail_seq, last_accepted_at, clock_timestamp(), bytes_in, floor_seq, floor_bytes"
+    " FROM streams WHERE id = ANY(%(ids)s){} ORDER BY id FOR NO KEY UPDATE"
+)
+_LOCK_IN_ARRAY = _LOCK.format("")
 #: A volatile condition is looked at row by row, before the row is locked: it saves a trip of its own.
-_LOCK_BRIEFLY = _lock("streams.id = ANY(:ids) AND set_config('lock_timeout', '1s', true) <> ''")
+_LOCK_BRIEFLY = _LOCK.format(" AND set_config('lock_timeout', '1s', true) <> ''")
 _ALL_IN_ONE = (
     "SELECT json_group_array(json_array("
     "id, head_seq, tail_seq, last_accepted_at, bytes_in, floor_seq, floor_bytes,"
