@@ -21,9 +21,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from tests.forwarding import Yard, opened_yard
 from tests.services import postgres
@@ -126,8 +125,8 @@ def slow_and_unsteady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Transactions dawdle between taking a seq and committing it, and every tenth gives up."""
     write = storing._Writer.write
 
-    def dawdle(self: Any, session: Session) -> bool:
-        written = write(self, session)
+    def dawdle(self: Any, connection: Connection) -> bool:
+        written = write(self, connection)
         time.sleep(random.random() * 0.01)
         if random.random() < 0.1:
             raise RolledBack

@@ -13,8 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select, text
 
 from tests.faults.race import a_race, draft, slow_and_unsteady
 from tests.forwarding import Yard, opened_yard
@@ -44,10 +43,11 @@ def test_no_cursor_reads_out_of_order_or_misses_an_event(yard: Yard, monkeypatch
 def test_without_the_streams_lock_the_same_race_goes_wrong(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look_only(session: Session, stream_ids: Collection[UUID], **_: bool) -> dict[UUID, rows.Head]:
+    def look_only(connection: Connection, stream_ids: Collection[UUID], **_: bool) -> dict[UUID, rows.Head]:
         query = select(Stream).where(Stream.id.in_(stream_ids))
         now = datetime.now(UTC)
-        return {row.id: rows.Head(row.head_seq, row.tail_seq, None, now) for row in session.scalars(query)}
+        found = connection.execute(query)
+        return {row.id: rows.Head(row.head_seq, row.tail_seq, None, now) for row in found}
 
     slow_and_unsteady(monkeypatch)
     monkeypatch.setattr(rows, "lock", look_only)
@@ -62,7 +62,7 @@ def test_with_seqs_from_a_counter_instead_of_the_lock_readers_miss_events(
 ) -> None:
     counters: dict[UUID, Iterator[int]] = defaultdict(lambda: itertools.count(0, 3))
 
-    def count(session: Session, stream_ids: Collection[UUID], **_: bool) -> dict[UUID, rows.Head]:
+    def count(_: Connection, stream_ids: Collection[UUID], **__: bool) -> dict[UUID, rows.Head]:
         now = datetime.now(UTC)
         return {stream_id: rows.Head(next(counters[stream_id]), 1, None, now) for stream_id in stream_ids}
 
@@ -85,8 +85,8 @@ def test_a_request_that_waits_for_a_stream_sees_what_was_stored_meanwhile(
         same = storing.Batch([draft("same")], [stream_id])
         write, written = storing._Writer.write, threading.Event()
 
-        def dawdle(self: Any, session: Session) -> bool:
-            woken = write(self, session)
+        def dawdle(self: Any, connection: Connection) -> bool:
+            woken = write(self, connection)
             if not written.is_set():
                 written.set()
                 wait_until_somebody_waits_for_a_lock(yard)
@@ -160,8 +160,8 @@ def test_an_event_whose_commit_is_slow_wakes_a_destination_that_goes_idle_meanwh
         sending, written, commit = threading.Event(), threading.Event(), threading.Event()
         write = storing._Writer.write
 
-        def dawdle(self: Any, session: Session) -> bool:
-            woken = write(self, session)
+        def dawdle(self: Any, connection: Connection) -> bool:
+            woken = write(self, connection)
             written.set()
             assert commit.wait(10)
             return woken
