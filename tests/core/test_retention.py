@@ -1,6 +1,7 @@
 """Retention: what is old and passed goes, what still waits stays, what waited too long is given up."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
@@ -8,7 +9,7 @@ from sqlalchemy import func, select, update
 from tests.forwarding import ACTOR, SINGLE, Yard, postgres_yard_url, sqlite_yard_url, yard
 from webapp.core import connections, destinations, retention
 from webapp.lib import clock
-from webapp.models import Attempt, Destination, Event, Hold, Notice, Stream
+from webapp.models import Attempt, AttemptOutcome, Destination, Event, Hold, Notice, Stream
 
 __all__ = ["postgres_yard_url", "sqlite_yard_url", "yard"]
 
@@ -73,7 +74,7 @@ def test_an_identity_lives_as_long_as_its_event(yard: Yard) -> None:
     assert yard.accept("a")[0].endswith("-1")
 
 
-def held(yard: Yard, days: float) -> object:
+def held(yard: Yard, days: float) -> UUID:
     destination_id = yard.destination()
     yard.accept("a", "b")
     with yard.runtime.database.write() as session:
@@ -94,13 +95,23 @@ def test_the_owner_is_warned_once_a_week_before_anything_expires(yard: Yard) -> 
 
 
 @pytest.mark.parametrize(
-    ("days", "warned", "expired"), [(22.99, 0, 0), (23.01, 1, 0), (29.99, 1, 0), (30.01, 0, 2)]
+    ("days", "since_warned", "warned", "expired"),
+    [
+        (22.99, None, 0, 0),
+        (23.01, None, 1, 0),
+        (29.99, 6.98, 1, 0),
+        (30.01, 7.0, 1, 2),
+        (30.01, 6.99, 1, 0),
+        (40, None, 1, 0),  # nobody looked for weeks: it is announced first
+    ],
 )
-def test_the_warning_comes_at_23_days_and_the_end_at_30(
-    yard: Yard, days: float, warned: int, expired: int
+def test_the_warning_comes_at_23_days_and_the_end_at_30_and_a_week_after_it(
+    yard: Yard, days: float, since_warned: float | None, warned: int, expired: int
 ) -> None:
     held(yard, days)
     age(yard, 40)
+    if since_warned is not None:
+        warn(yard, since_warned)
     retention.sweep(yard.runtime)
     with yard.runtime.database.read() as session:
         told = session.scalar(select(func.count()).where(Notice.kind == "destination.expiry"))
@@ -108,9 +119,25 @@ def test_the_warning_comes_at_23_days_and_the_end_at_30(
     yard.assert_ledgers_are_exact()
 
 
+def warn(yard: Yard, days: float) -> None:
+    """The owner was warned so many days ago."""
+    retention.sweep(yard.runtime)
+    yard.change(update(Notice).values(created_at=clock.now() - timedelta(days=days)))
+
+
+def test_what_is_given_up_is_on_the_destinations_timeline(yard: Yard) -> None:
+    destination_id = held(yard, 31)
+    age(yard, 40)
+    warn(yard, 8)
+    retention.sweep(yard.runtime)
+    assert yard.outcomes(destination_id) == [(AttemptOutcome.EXPIRED, 2, 0)]
+    assert "30 days" in (yard.attempts(destination_id)[0].words or "")
+
+
 def test_after_thirty_days_what_waited_as_long_expires_and_the_ledger_counts_it(yard: Yard) -> None:
     held(yard, 31)
     age(yard, 30.5, up_to=1)
+    warn(yard, 8)
     retention.sweep(yard.runtime)
     with yard.runtime.database.read() as session:
         row = session.scalars(select(Destination)).one()

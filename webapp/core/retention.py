@@ -13,14 +13,15 @@ from sqlalchemy.orm import Session
 from webapp.core import notices, restores
 from webapp.core.destinations.rows import connection_of
 from webapp.core.runtime import Runtime
-from webapp.core.streams import rows
+from webapp.core.streams import attempts, rows
 from webapp.core.streams.searching import first_since
 from webapp.lib.database import db_time
-from webapp.models import Attempt, Destination, Event, Stream
+from webapp.models import Attempt, AttemptOutcome, Destination, Event, Notice, Stream
 
 KEPT = timedelta(days=7)
 #: a destination may stand still this long before what waits there expires; its owner is warned a week before
-HELD, WARNED = timedelta(days=30), timedelta(days=23)
+HELD, NOTICE = timedelta(days=30), timedelta(days=7)
+WARNED = HELD - NOTICE
 _ATTEMPTS_KEPT = timedelta(days=30)
 #: rows that one transaction deletes, and streams that one sweep looks at
 _MOST_ROWS, _MOST_STREAMS = 1_000, 200
@@ -79,6 +80,8 @@ def _expire_held(runtime: Runtime) -> None:
             Destination.closed_at.is_(None),
             Destination.cursor_seq < Stream.head_seq,
         )
+        # Those that were warned are found again: by chance, so that they keep nobody from being looked at.
+        .order_by(func.random())
         .limit(_MOST_STREAMS)
     )
     with runtime.database.read() as session:
@@ -92,25 +95,55 @@ def _warn_or_expire(session: Session, destination_id: UUID, head: rows.Head) -> 
     destination = session.get_one(Destination, destination_id, with_for_update=True)
     if destination.held_at is None or destination.closed_at is not None:
         return
-    if destination.held_at > head.now - HELD:
-        _warn(session, destination, destination.held_at)
+    told_at = _told_at(session, destination)
+    if told_at is None:
+        _warn(session, destination, max(destination.held_at + HELD, head.now + NOTICE))
+        return
+    if max(destination.held_at + HELD, told_at + NOTICE) > head.now:
         return
     young = first_since(session, destination.stream_id, head, head.now - HELD) or head.seq + 1
     count = young - 1 - destination.cursor_seq
     if count > 0:
+        attempts.record(session, destination.id, [_expiry(destination, count, head.now)])
         destination.cursor_seq += count
         destination.expired += count
         destination.lease_token = None
 
 
-def _warn(session: Session, destination: Destination, held_at: datetime) -> None:
+def _expiry(destination: Destination, count: int, now: datetime) -> attempts.Run:
+    first = destination.cursor_seq + 1
+    words = f"given up: waited {HELD.days} days at a destination that stood still"
+    return attempts.Run(
+        first_seq=first,
+        last_seq=first + count - 1,
+        events=count,
+        requests=0,
+        outcome=AttemptOutcome.EXPIRED,
+        words=words,
+        started_at=now,
+        ended_at=now,
+    )
+
+
+def _told_at(session: Session, destination: Destination) -> datetime | None:
+    """When its owner was told what will expire."""
+    return session.scalar(select(Notice.created_at).where(Notice.dedupe_key == _warning_of(destination)))
+
+
+def _warning_of(destination: Destination) -> str:
+    held_at = destination.held_at
+    return f"expiry:{destination.id}:{held_at.isoformat() if held_at else ''}"
+
+
+def _warn(session: Session, destination: Destination, ends_at: datetime) -> None:
     connection = connection_of(session, destination.environment_id)
     notices.tell(
         session,
-        dedupe_key=f"expiry:{destination.id}:{held_at.isoformat()}",
+        dedupe_key=_warning_of(destination),
         kind="destination.expiry",
-        text=f"{connection.label}: {destination.kind} has stood still since {held_at:%d %B %Y}. After 30 "
-        "days the events that have waited as long are given up. Release it, or disconnect it.",
+        text=f"{connection.label}: {destination.kind} has stood still since {destination.held_at:%d %B %Y}. "
+        f"From {ends_at:%d %B %Y} on, events that have waited {HELD.days} days are given up. Release it, or "
+        "disconnect it.",
         user_id=connection.user_id,
         connection_id=connection.id,
     )

@@ -14,7 +14,7 @@ from webapp.core import connections, destinations, retention
 from webapp.core.queries.ledgers import count_wrong
 from webapp.errors import HitchpostError
 from webapp.lib import clock
-from webapp.models import Destination, Event
+from webapp.models import Destination, Event, Notice
 
 _MOST = 5
 
@@ -45,11 +45,12 @@ class Weathered(Chance):
             destinations.change_settings(session, ACTOR, self.one(), settings)
 
     def age(self) -> None:
-        """The first events are older from now on, and so is every hold: hours, a week, a month."""
+        """The first events are older from now on, and so is every hold and notice: hours, a week, a month."""
         moment = clock.now() - timedelta(days=self.draw.choice([0.1, 8, 31]))
         old = Event.seq <= self.draw.randint(0, self.count), Event.accepted_at > moment
         self.yard.change(update(Event).where(*old).values(accepted_at=moment))
         self.yard.change(update(Destination).where(Destination.held_at > moment).values(held_at=moment))
+        self.yard.change(update(Notice).where(Notice.created_at > moment).values(created_at=moment))
 
     def sweep(self) -> None:
         retention.sweep(self.yard.runtime)

@@ -28,7 +28,7 @@ def held(session: Session, lease: Lease, hold: Hold, reason: str) -> None:
         dedupe_key=f"held:{lease.lease_token}",
         kind=f"destination.{hold.value}",
         text=f"{connection.label}: {lease.kind} stands still. {reason} "
-        f"Nothing is lost: its events wait here. {_TODO.get(hold, '')}".strip(),
+        f"Nothing is lost: its events wait here, for 30 days at least. {_TODO.get(hold, '')}".strip(),
         user_id=connection.user_id,
         connection_id=connection.id,
     )
