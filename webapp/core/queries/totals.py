@@ -27,7 +27,10 @@ def read_totals(session: Session) -> Totals:
             Destination.kind,
             func.sum(Stream.head_seq - Destination.origin_seq + Destination.rewound),
             *(func.sum(column) for column in columns),
-            func.sum(Stream.head_seq - Destination.cursor_seq),
+            # Nothing waits at one that was closed, though its stream goes on.
+            func.coalesce(
+                func.sum(Stream.head_seq - Destination.cursor_seq).filter(Destination.closed_at.is_(None)), 0
+            ),
         )
         .join(Stream, Stream.id == Destination.stream_id)
         .group_by(Destination.kind)
