@@ -93,6 +93,18 @@ def test_a_vendor_that_refuses_everything_costs_no_event(yard: Yard, kind: str) 
     assert yard.connection(destination_id).state is ConnectionState.ACTIVE
 
 
+def test_a_wish_to_wait_is_obeyed_when_an_event_behind_a_refused_one_meets_it(yard: Yard) -> None:
+    destination_id = yard.destination(SINGLE.name)
+    yard.accept("first", "second")
+    yard.inbox.say = [status(400, b"{}"), status(429, retry_after="600")]
+    yard.drain()
+    row = yard.row(destination_id)
+    assert yard.inbox.requests == [["first"], ["second"]]
+    assert (row.cursor_seq, row.dead, row.hold) == (0, 0, None)
+    assert row.due_at is not None
+    assert row.due_at - clock.now() > timedelta(seconds=590)
+
+
 def test_a_witness_of_other_settings_is_none(yard: Yard) -> None:
     destination_id = yard.destination()
     yard.accept("good")

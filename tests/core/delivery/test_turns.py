@@ -67,6 +67,28 @@ def test_a_destination_that_trips_our_own_code_waits_and_says_so_while_others_go
     yard.assert_ledgers_are_exact()
 
 
+@pytest.mark.parametrize(("hours", "hold"), [(71.9, None), (72.1, Hold.FAILING)])
+def test_one_that_trips_our_own_code_for_three_days_stands_still(
+    yard: Yard, hours: float, hold: Hold | None
+) -> None:
+    def during() -> None:
+        raise ZeroDivisionError
+
+    destination_id = yard.destination()
+    yard.inbox.during = during
+    yard.accept("a")
+    yard.drain()
+    since = clock.now() - timedelta(hours=hours)
+    yard.change(update(Destination).values(failing_since=since))
+    yard.drain(hastened=1)
+    row = yard.row(destination_id)
+    assert (row.hold, row.cursor_seq) == (hold, 0)
+    assert (row.due_at is None) is (hold is not None)
+    with yard.runtime.database.read() as session:
+        kinds = list(session.scalars(select(Notice.kind)))
+    assert kinds == ([f"destination.{hold.value}"] if hold else [])
+
+
 def test_several_destinations_of_a_user_all_get_everything(yard: Yard) -> None:
     user_id = yard.user()
     for number in range(3):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.core import connections
 from webapp.core.delivery import hosts, telling
 from webapp.core.delivery.aiming import Aim
-from webapp.core.delivery.policy import LONGEST_FAILURE_SECONDS, wait_seconds
+from webapp.core.delivery.policy import has_failed_too_long, wait_seconds
 from webapp.core.delivery.sending import Answer, look, send
 from webapp.core.delivery.tally import Tally
 from webapp.core.runtime import Runtime
@@ -148,7 +148,7 @@ class Holder:
         since, failures = (
             (None, 1) if self.tally.delivered else (self.lease.failing_since, self.lease.failures + 1)
         )
-        if since and (self.lease.taken_at - since).total_seconds() >= LONGEST_FAILURE_SECONDS:
+        if has_failed_too_long(since, self.lease.taken_at):
             self.give_up(words)
             return
         changes = {

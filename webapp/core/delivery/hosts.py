@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import breakers, notices
-from webapp.core.delivery.policy import LONGEST_FAILURE_SECONDS
+from webapp.core.delivery.policy import LONGEST_FAILURE_SECONDS, has_failed_too_long
 from webapp.core.runtime import Bell, Runtime
 from webapp.core.streams import leases
 from webapp.core.streams.leases import Lease
@@ -99,8 +99,7 @@ def may_be_called(down: frozenset[str]) -> ColumnElement[bool]:
 
 def is_forsaken(runtime: Runtime, lease: Lease) -> bool:
     """Whether its host is down and it could send nothing for three days: without a call, there is no hope."""
-    since = lease.failing_since
-    if since is None or (lease.taken_at - since).total_seconds() < LONGEST_FAILURE_SECONDS:
+    if not has_failed_too_long(lease.failing_since, lease.taken_at):
         return False
     return lease.host in standing(runtime).down
 

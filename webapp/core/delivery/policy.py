@@ -7,6 +7,7 @@ refused too.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 
 from webapp.core.delivery.sending import Answer
@@ -89,6 +90,11 @@ def wait_seconds(reading: Reading, failures: int, *, draw: float | None = None) 
     refused = reading.setback in _REFUSALS or reading.rejected
     base = _REFUSED_BASE_SECONDS if refused else _BASE_SECONDS
     return full_jitter(failures, base=base, cap=_CAP_SECONDS, draw=draw)
+
+
+def has_failed_too_long(since: datetime | None, now: datetime) -> bool:
+    """Whether a destination that has failed `since` then is to stand still."""
+    return since is not None and (now - since).total_seconds() >= LONGEST_FAILURE_SECONDS
 
 
 def _refused(reading: Reading, count: int, *, witnessed: bool, batch_limit: int | None) -> Verdict:

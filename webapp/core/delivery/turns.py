@@ -10,7 +10,7 @@ from webapp.core import environments
 from webapp.core.delivery import hosts, telling, witnesses
 from webapp.core.delivery.aiming import NoAim, take_aim
 from webapp.core.delivery.holding import TURN_BATCHES, Holder
-from webapp.core.delivery.policy import Step, Verdict, judge
+from webapp.core.delivery.policy import Step, Verdict, has_failed_too_long, judge
 from webapp.core.delivery.replaying import replay
 from webapp.core.delivery.sending import Answer
 from webapp.core.events.drafts import MAX_EVENT_BYTES
@@ -253,6 +253,9 @@ class Turn:
                 self._pass_to(page, page.reach(at + ahead + 1), events=tried, dead=reasons, witness=witness)
                 holder.settle(Next.GO_ON, {"batch_limit": None})
                 return len(tried)
+            if verdict.step is Step.WAIT:  # a wish to wait, or silence, is this answer's
+                holder.wait(probe, holder.lease.batch_limit, suspect=True)
+                return 0
             if verdict.step is not Step.SUSPECT:
                 break
             reasons[ahead] = probe.reading.words
@@ -282,16 +285,19 @@ class Turn:
 def _give_up(runtime: Runtime, lease: Lease, error: NoAim) -> None:
     """Nothing can be sent: stand still when only a person can mend it, else try again later."""
     failures, words = lease.failures + 1, str(error)
+    hold = Hold.KEY_REFUSED if error.for_good else None
+    if hold is None and has_failed_too_long(lease.failing_since, lease.taken_at):
+        hold, words = Hold.FAILING, f"Nothing was taken for 72 hours: {words}"
     made = Settlement(
         to_seq=lease.cursor_seq,
-        next=Next.STOP if error.for_good else Next.WAIT,
-        hold=Hold.KEY_REFUSED,
+        next=Next.STOP if hold else Next.WAIT,
+        hold=hold,
         wait=full_jitter(failures, base=_KEY_SECONDS, cap=_GAP_SECONDS),
         changes={"reason": words, "failures": failures, "failing_since": lease.failing_since or db_time()},
     )
     with runtime.database.write() as session:
         settle(session, lease, made)
-        if error.for_good:
-            telling.held(session, lease, Hold.KEY_REFUSED, words)
+        if hold:
+            telling.held(session, lease, hold, words)
         else:
             telling.troubled(session, lease, words)
