@@ -103,6 +103,9 @@ CHUNKS = b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
         (HEAD + CHUNKS + b"\r\n", (200, b"ok", True)),
         (HEAD + CHUNKS + b"content-encoding: gzip\r\n\r\n", (200, b"ok", True)),  # a trailer is no header
         (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b"", True)),
+        (HEAD + b"transfer-encoding: identity\r\n\r\nok", (200, b"ok", False)),
+        (b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok", (200, b"ok", True)),
+        (ONE + HEAD + b"x: 1\r\n" * 200, (200, b"ok", False)),
         (ONE + ONE, (200, b"ok", False)),
         (ONE + b"and more", (200, b"ok", False)),
         (HEAD + b"content-length: 102\r\n\r\n" + b"x" * 102, (200, b"x" * 101, False)),
@@ -129,6 +132,8 @@ def test_an_answer_reads_the_same_however_it_is_cut(said: bytes, heard: tuple[in
         HEAD + b"x: 1\r\n" * 101 + b"content-length: 2\r\n\r\nok",
         HEAD + b"x: " + b"1" * 300_000 + b"\r\ncontent-length: 2\r\n\r\nok",
         b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20_000,
+        HEAD + CHUNKS + b"x: " + b"1" * 400_000,
+        HEAD + b"transfer-encoding: chunked\r\n\r\n2;" + b"x" * 400_000,
     ],
 )
 def test_what_is_no_whole_answer_is_none(said: bytes) -> None:

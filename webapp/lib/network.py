@@ -63,7 +63,8 @@ def call(seconds: float) -> Iterator[Call]:
 
 @contextmanager
 def ending_by(moment: float) -> Iterator[None]:
-    """No call of this thread lasts beyond `moment` (monotonic), and after it not a byte of one leaves.
+    """No call of this thread lasts beyond `moment` (monotonic), and a twentieth of a second after it not a
+    byte of one leaves.
 
     For who may call only while it holds a lease, and may be frozen between any two steps.
     """

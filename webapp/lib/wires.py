@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -19,7 +19,8 @@ import httptools
 from webapp.lib.network import GuardedBackend, GuardedStream
 
 _BUFFER_BYTES = 65_536
-#: what an answer may have before its body, with all interim answers
+#: What an answer may have that brings nothing of its body, at a stretch (all before it, with interim answers;
+#: a chunk's extensions; what comes behind it), and how many headers.
 _HEAD_BYTES, _HEAD_LINES = 262_144, 100
 _PORTS = {"http": 80, "https": 443}
 #: What may be written: a token (RFC 9110 §5.6.2), a value without an end of line, an address.
@@ -149,12 +150,15 @@ class _Wire:
 
     def hear(self, most_bytes: int) -> Answer:
         reply = _Reply(most_bytes)
-        while not reply.is_over:
-            count = self._stream.read_into(self._buffer)
-            if count:
-                reply.feed(self._buffer[:count])
-            else:
-                reply.end()
+        try:
+            while not reply.is_over:
+                count = self._stream.read_into(self._buffer)
+                if count:
+                    reply.feed(self._buffer[:count])
+                else:
+                    reply.end()
+        finally:
+            reply.let_go()
         self.lasts = self.lasts and reply.lasts
         return Answer(reply.status, reply.headers, bytes(reply.body))
 
@@ -178,8 +182,10 @@ class _Reply:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._parser = httptools.HttpResponseParser(self)
-        self._fed = self._lines = 0
+        self._parser: Any = httptools.HttpResponseParser(self)
+        # Lines may end as http.client has always let them (RFC 9112 §2.2).
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
+        self._idle = self._lines = 0
         self._has_head = False
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -189,28 +195,33 @@ class _Reply:
 
     def feed(self, data: memoryview) -> None:
         """Read on. Raises RemoteProtocolError."""
-        self._fed += len(data)
+        before = len(self.body)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.lasts = False  # behind a whole answer it does not matter what is wrong
             if not self.is_over:
                 raise httpcore2.RemoteProtocolError("no answer that can be read") from None
-        if self._lines > _HEAD_LINES or (not self._has_head and self._fed > _HEAD_BYTES):
-            raise httpcore2.RemoteProtocolError("the answer's head has no end")
+        self._idle = 0 if len(self.body) > before else self._idle + len(data)
+        if self._lines > _HEAD_LINES or self._idle > _HEAD_BYTES:
+            raise httpcore2.RemoteProtocolError("the answer's head or its trailer has no end")
         if len(self.body) > self._most_bytes:
             del self.body[self._most_bytes + 1 :]
             self.is_over, self.lasts = True, False
 
     def end(self) -> None:
         """The connection ended, which is the end of a body of unknown length. Raises RemoteProtocolError."""
-        told = "content-length" in self.headers or "transfer-encoding" in self.headers
-        if not self._has_head or told:
+        chunked = self.headers.get("transfer-encoding", "").lower().endswith("chunked")
+        if not self._has_head or chunked or "content-length" in self.headers:
             raise httpcore2.RemoteProtocolError("the answer was cut short")
         self.is_over = True
 
+    def let_go(self) -> None:
+        """Nothing more comes: it and its parser hold each other no longer."""
+        self._parser = None
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._lines += 1
+        self._lines += not self.is_over
         if not self._has_head:  # else a trailer
             self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
