@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -208,6 +209,17 @@ def test_however_many_tell_at_once_one_thread_writes_for_all(written: io.StringI
         thread.join()
     assert _clerks() - before == 1
     wait_for(lambda: written.getvalue().count("\n") == 3_200, seconds=10)
+
+
+def test_a_thread_that_could_not_begin_is_tried_again(
+    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        logs.tell(REQUESTS, "request", {"count": 1})
+    assert written.getvalue() == ""
+    logs.tell(REQUESTS, "request", {"count": 2})
+    wait_for(lambda: written.getvalue().count("\n") == 2, seconds=10)
 
 
 def _clerks() -> int:

@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TextIO
@@ -252,9 +251,12 @@ class _Clerk:
         if self._called.is_set():
             return
         self._called.set()
-        if self._start.acquire(blocking=False):  # never released: there is one thread
-            with suppress(RuntimeError):  # no thread begins when the process ends, but `flush` comes
+        if self._start.acquire(blocking=False):  # and kept: there is one thread
+            try:
                 threading.Thread(target=self._work, name="log", daemon=True).start()
+            except RuntimeError:  # there are too many; or the process ends, and `flush` comes
+                self._called.clear()
+                self._start.release()
 
     def _work(self) -> None:
         while self._called.wait():
