@@ -85,8 +85,8 @@ def test_one_that_trips_our_own_code_for_three_days_stands_still(
     assert (row.hold, row.cursor_seq) == (hold, 0)
     assert (row.due_at is None) is (hold is not None)
     with yard.runtime.database.read() as session:
-        kinds = list(session.scalars(select(Notice.kind)))
-    assert kinds == ([f"destination.{hold.value}"] if hold else [])
+        told = [(notice.kind, "on this side" in notice.text) for notice in session.scalars(select(Notice))]
+    assert told == ([(f"destination.{hold.value}", True)] if hold else [])
 
 
 def test_several_destinations_of_a_user_all_get_everything(yard: Yard) -> None:

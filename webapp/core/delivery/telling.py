@@ -12,14 +12,18 @@ _TODO = {
     Hold.KEY_REFUSED: "Reconnect, or check the key at the vendor; then release the destination.",
     Hold.FAILING: "Check its settings and the vendor's state; then release the destination.",
 }
+_OURS = "The fault is on this side: ask an admin to look into the log; then release the destination."
 
 
-def held(session: Session, lease: Lease, hold: Hold, reason: str) -> None:
-    """A destination stands still: its connection is degraded, and its owner told once a hold."""
+def held(session: Session, lease: Lease, hold: Hold, reason: str, *, ours: bool = False) -> None:
+    """A destination stands still: its connection is degraded, and its owner told once a hold.
+
+    `ours`: it is this instance that fails, and not the vendor.
+    """
     connection = connection_of(session, lease.environment_id)
-    connections.degrade(
-        session, connection.id, f"{lease.kind} stands still: {reason}", of_vendor=hold is Hold.FAILING
-    )
+    of_vendor = hold is Hold.FAILING and not ours
+    connections.degrade(session, connection.id, f"{lease.kind} stands still: {reason}", of_vendor=of_vendor)
+    todo = _OURS if ours else _TODO.get(hold, "")
     thing = f"destination:{lease.destination_id}"
     detail = f"{lease.kind} held, {hold.value}: {reason}"
     record(session, HITCHPOST, Act.DESTINATION_HELD, thing, connection_id=connection.id, detail=detail)
@@ -28,7 +32,7 @@ def held(session: Session, lease: Lease, hold: Hold, reason: str) -> None:
         dedupe_key=f"held:{lease.lease_token}",
         kind=f"destination.{hold.value}",
         text=f"{connection.label}: {lease.kind} stands still. {reason} "
-        f"Nothing is lost: its events wait here, for 30 days at least. {_TODO.get(hold, '')}".strip(),
+        f"Nothing is lost: its events wait here, for 30 days at least. {todo}".strip(),
         user_id=connection.user_id,
         connection_id=connection.id,
     )

@@ -298,6 +298,6 @@ def _give_up(runtime: Runtime, lease: Lease, error: NoAim) -> None:
     with runtime.database.write() as session:
         settle(session, lease, made)
         if hold:
-            telling.held(session, lease, hold, words)
+            telling.held(session, lease, hold, words, ours=hold is Hold.FAILING)
         else:
-            telling.troubled(session, lease, words)
+            telling.troubled(session, lease, words, of_vendor=False)
