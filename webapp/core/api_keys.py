@@ -5,7 +5,7 @@ import hmac
 import secrets
 import string
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -61,12 +61,12 @@ _USED_STEP = timedelta(minutes=1)
 class Known:
     """A key as it was read a moment ago, with what each request asks of it at hand."""
 
-    row: ApiKey
+    row: ApiKey = field(repr=False)
     id: UUID
     actor: Actor
     #: the one user that it is bound to; None: the whole instance
     user_id: UUID | None
-    secret_hash: bytes
+    secret_hash: bytes = field(repr=False)
     scopes: frozenset[str]
     #: revoked, or the user that it is bound to was disabled
     ended: bool

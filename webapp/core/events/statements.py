@@ -115,7 +115,7 @@ def find_known(
         return {(stream, key): (seq, digest) for stream, key, seq, digest in stored}
     wanted = _KNOWN_IN_PAIRS.format(", ".join(["(?, ?)"] * len(keys)))
     pairs = tuple(part for stream, key in keys for part in (stream.hex, key))
-    found = run_on_sqlite(connection, wanted, pairs).fetchall()
+    found = run_on_sqlite(connection, wanted, pairs).rows
     return {(UUID(stream), key): (seq, digest) for stream, key, seq, digest in found}
 
 
@@ -137,7 +137,7 @@ def write_events(connection: Connection, grown: Sequence[Growth]) -> bool:
     moved_to = [(last.seq, sqlite_text(at), last.bytes_in, stream.hex) for stream, at, last in ends]
     run_on_sqlite(connection, _MOVE_HEADS, (json.dumps(moved_to),))
     due = [one.stream_id.hex for one in grown if one.idle]
-    return bool(due) and run_on_sqlite(connection, _MAKE_DUE, (json.dumps(due),)).rowcount > 0
+    return bool(due) and run_on_sqlite(connection, _MAKE_DUE, (json.dumps(due),)).changed > 0
 
 
 def insert_rows(connection: Connection, grown: Sequence[Growth]) -> None:

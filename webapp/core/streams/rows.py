@@ -66,7 +66,7 @@ def lock(connection: Connection, stream_ids: Collection[UUID], *, briefly: bool 
 def _read_all(connection: Connection, stream_ids: Collection[UUID]) -> dict[UUID, Head]:
     """On SQLite who writes holds the only lock there is. In one row: the GIL is given up at each."""
     asked = json.dumps([one.hex for one in stream_ids])
-    ((found,),), now = run_on_sqlite(connection, _ALL_IN_ONE, (asked,)).fetchall(), clock.now()
+    ((found,),), now = run_on_sqlite(connection, _ALL_IN_ONE, (asked,)).rows, clock.now()
     return {
         UUID(id_): Head(seq, tail, at and utc_of(at), now, bytes_in, floor, floor_bytes, bool(idle))
         for id_, seq, tail, at, bytes_in, floor, floor_bytes, idle in json.loads(found)
