@@ -99,10 +99,11 @@ def _read_code(page: Page, console: str) -> str:
     """Look into the workspace's inbox at Baselime, in another tab, as the workspace's owner can."""
     inbox = page.context.new_page()
     inbox.goto(f"{console}/inbox/acme/prod")
-    found = re.search(r"\b[0-9A-Z]{4,}-[0-9A-Z]{4,}\b", inbox.get_by_role("main").inner_text())
+    # By the words before it: parts of an event's id may look like one.
+    found = re.search(r"proof code: ([0-9A-Z]{5}-[0-9A-Z]{5})\b", inbox.get_by_role("main").inner_text())
     assert found, inbox.get_by_role("main").inner_text()
     inbox.close()
-    return found[0]
+    return found[1]
 
 
 def main() -> None:
