@@ -16,7 +16,7 @@ from webapp.core.runtime import Runtime
 from webapp.core.streams import attempts, rows
 from webapp.core.streams.searching import first_since
 from webapp.lib.database import db_time
-from webapp.models import Attempt, AttemptOutcome, Destination, Event, Notice, Stream
+from webapp.models import Attempt, Destination, Event, Notice, Stream
 
 KEPT = timedelta(days=7)
 #: a destination may stand still this long before what waits there expires; its owner is warned a week before
@@ -104,25 +104,12 @@ def _warn_or_expire(session: Session, destination_id: UUID, head: rows.Head) -> 
     young = first_since(session, destination.stream_id, head, head.now - HELD) or head.seq + 1
     count = young - 1 - destination.cursor_seq
     if count > 0:
-        attempts.record(session, destination.id, [_expiry(destination, count, head.now)])
+        seqs = range(destination.cursor_seq + 1, young)
+        words = f"given up: waited {HELD.days} days at a destination that stood still"
+        attempts.record(session, destination.id, [attempts.expiry(seqs, words)])
         destination.cursor_seq += count
         destination.expired += count
         destination.lease_token = None
-
-
-def _expiry(destination: Destination, count: int, now: datetime) -> attempts.Run:
-    first = destination.cursor_seq + 1
-    words = f"given up: waited {HELD.days} days at a destination that stood still"
-    return attempts.Run(
-        first_seq=first,
-        last_seq=first + count - 1,
-        events=count,
-        requests=0,
-        outcome=AttemptOutcome.EXPIRED,
-        words=words,
-        started_at=now,
-        ended_at=now,
-    )
 
 
 def _told_at(session: Session, destination: Destination) -> datetime | None:

@@ -200,7 +200,8 @@ class Turn:
         tally = self._holder.tally
         late = [seq for seq in page.late if tally.to_seq < seq <= to_seq]
         if late:
-            tally.note(expiry(late, self._holder.lease.settings["fresh_for"]))
+            limit = self._holder.lease.settings["fresh_for"]
+            tally.note(expiry(late, f"not sent: accepted more than {limit} before"))
         tally.pass_to(to_seq, events=events, dead=dead, witness=witness, expired=len(late))
 
     def _go_on(self, page: Page, at: int, verdict: Verdict) -> None:

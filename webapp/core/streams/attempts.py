@@ -51,8 +51,8 @@ class Run:
         return self.lone == other.lone and self.first_seq == other.first_seq
 
 
-def expiry(seqs: Sequence[int], limit: str) -> Run:
-    """That events came too late, as a run without a request; `limit` is the setting's text."""
+def expiry(seqs: Sequence[int], words: str) -> Run:
+    """That events were given up, as a run without a request; `words` say why."""
     now = clock.now()
     return Run(
         first_seq=seqs[0],
@@ -60,7 +60,7 @@ def expiry(seqs: Sequence[int], limit: str) -> Run:
         events=len(seqs),
         requests=0,
         outcome=AttemptOutcome.EXPIRED,
-        words=f"not sent: accepted more than {limit} before",
+        words=words,
         started_at=now,
         ended_at=now,
     )
